@@ -1,0 +1,194 @@
+# goflow: one makefile, not recursive.
+#
+#   make                    the programs, into $(BUILD)/bin; installs nothing, needs no root
+#   make demo               installs what is missing, builds, and shows the main job on real captures
+#   make check              installs what the tests need, builds, runs all tests
+#                           (T='house test_ip*' runs only these; JOBS=4 at a time)
+#   make check-unit         only the unit tests and the replays of the fuzzing corpus
+#   make lint, format       what the sources are held to; clang-format on all of them
+#   make fuzz T=NAME TIME=60   one target of tests/fuzz under libFuzzer
+#   make bench              measures; see bench/
+#   make install DESTDIR= PREFIX=/usr/local, uninstall, dist, clean
+#
+# All of these take BUILD=FOLDER, CC=, CFLAGS=, SAN=address,undefined (which has a folder of its own),
+# and V=1, which shows whole commands.
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+SAN      ?=
+BUILD    ?= build$(if $(SAN),/san)
+CFLAGS   ?= -O2 -g
+PREFIX   ?= /usr/local
+JOBS     ?= $(shell nproc 2>/dev/null || echo 2)
+TIME     ?= 60
+T        ?=
+
+BINDIR   = $(DESTDIR)$(PREFIX)/bin
+MANDIR   = $(DESTDIR)$(PREFIX)/share/man
+DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/goflow
+
+PROGRAMS = nfrecv nfdecode nfsink-sqlite nfctl
+LIBS_nfrecv        = -lpcap
+LIBS_nfsink-sqlite = -lsqlite3
+LIBS_ALL           = -ljansson
+LIBS_TEST          = -lcmocka -lpcap -lsqlite3
+
+WARN   = -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wwrite-strings -Wpointer-arith
+# _FORTIFY_SOURCE works in optimised code alone, and hides what a sanitizer would find.
+FORTIFY = $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+HARDEN = $(if $(SAN),,$(FORTIFY)) -fstack-protector-strong -fPIE
+SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+ALL_CPPFLAGS = -D_GNU_SOURCE -I. $(CPPFLAGS)
+ALL_CFLAGS   = -std=c11 $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS)
+ALL_LDFLAGS  = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+
+# Names of sources and of what is made from them.
+LIB_SRC   = $(sort $(wildcard lib/*.c))
+UNIT_SRC  = $(sort $(wildcard tests/unit/test_*.c))
+UNIT_AID  = $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
+FUZZ_SRC  = $(sort $(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
+TOOL_SRC  = $(sort $(wildcard tests/tools/*.c))
+SRC_OF    = $(sort $(wildcard $(1)/*.c))
+DOC_SRC   = docs/fieldtable.c
+ALL_SRC   = $(LIB_SRC) $(DOC_SRC) $(foreach p,$(PROGRAMS),$(call SRC_OF,$(p))) $(UNIT_SRC) $(UNIT_AID) \
+	    $(FUZZ_SRC) tests/fuzz/replay.c $(TOOL_SRC)
+OBJ       = $(patsubst %.c,$(BUILD)/%.o,$(1))
+BIN       = $(PROGRAMS:%=$(BUILD)/bin/%)
+UNITS     = $(UNIT_SRC:%.c=$(BUILD)/%)
+REPLAYS   = $(FUZZ_SRC:%.c=$(BUILD)/%-replay)
+FUZZERS   = $(FUZZ_SRC:%.c=$(BUILD)/%-fuzz)
+TOOLS     = $(TOOL_SRC:%.c=$(BUILD)/%)
+MAN_MADE  = $(patsubst docs/man/%.in,$(BUILD)/man/%,$(sort $(wildcard docs/man/*.in)))
+MAN       = $(sort $(wildcard */*.[1-8] docs/man/*.[1-8])) $(MAN_MADE)
+MAN_OF    = $(filter %.$(1),$(MAN))
+
+all: $(BIN) $(MAN_MADE)
+tests: $(UNITS) $(REPLAYS) $(TOOLS)
+
+# Said once, in plain words, before the compiler says it at length.
+$(BUILD)/packages: scripts/packages
+	@mkdir -p $(@D)
+	@$(PACKAGES) need build
+	@touch $@
+
+# What was compiled with other flags is compiled again; what was linked from other files is linked again.
+define remember
+ifneq ($$(strip $$(file <$(1))),$$(strip $(2)))
+$(1): FORCE
+endif
+$(1):
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$$(strip $(2))' >$$@
+endef
+FLAGS = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) / $(ALL_LDFLAGS)
+$(eval $(call remember,$(BUILD)/flags,$$(FLAGS)))
+$(eval $(call remember,$(BUILD)/sources,$$(ALL_SRC)))
+
+# What is done to a file; with V=1 the whole command, with make -s nothing.
+QUIET   = $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
+SAY     = $(if $(V),,@$(if $(QUIET),,printf '  %-4s %s\n' $(1) '$@' &&))
+COMPILE = $(call SAY,CC) $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+LINK    = $(call SAY,LD) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^)
+
+$(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/packages
+	@mkdir -p $(@D)
+	$(COMPILE)
+
+$(BUILD)/libgoflow.a: $(call OBJ,$(LIB_SRC)) $(BUILD)/sources
+	@rm -f $@
+	$(call SAY,AR) ar rcs $@ $(filter %.o,$^)
+
+define program
+$(BUILD)/bin/$(1): $(call OBJ,$(call SRC_OF,$(1))) $(BUILD)/libgoflow.a $(BUILD)/sources
+	@mkdir -p $$(@D)
+	$$(LINK) $$(LIBS_$(1)) $$(LIBS_ALL)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+$(UNITS): %: %.o $(call OBJ,$(UNIT_AID)) $(BUILD)/libgoflow.a
+	$(LINK) $(LIBS_TEST) $(LIBS_ALL)
+
+$(REPLAYS): %-replay: %.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libgoflow.a
+	$(LINK) $(LIBS_ALL)
+
+$(FUZZERS): %-fuzz: %.o $(BUILD)/libgoflow.a
+	$(LINK) -fsanitize=fuzzer $(LIBS_ALL)
+
+$(TOOLS): %: %.o $(BUILD)/libgoflow.a
+	$(LINK) -lpcap $(LIBS_ALL)
+
+# Manuals with tables that come out of lib's own.
+$(BUILD)/docs/fieldtable: $(BUILD)/docs/fieldtable.o $(BUILD)/libgoflow.a
+	$(LINK) $(LIBS_ALL)
+
+$(BUILD)/man/%: docs/man/%.in $(BUILD)/docs/fieldtable
+	@mkdir -p $(@D)
+	$(call SAY,MAN) $(BUILD)/docs/fieldtable <$< >$@
+
+# Objects of tests are wanted again, so they are not taken for intermediate files.
+.SECONDARY:
+
+# These build in parallel, unless they were told how.
+SUBMAKE = $(MAKE) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
+PACKAGES = CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' scripts/packages
+
+demo:
+	@$(PACKAGES) install build demo
+	+@$(MAKE) -q all || { echo 'building ...' && $(SUBMAKE) -s all; }
+	@GOFLOW_BIN='$(abspath $(BUILD))/bin' scripts/demo '$(abspath $(BUILD))/demo'
+
+RUN_TESTS = GOFLOW_BIN='$(abspath $(BUILD))/bin' GOFLOW_SAN='$(SAN)' JOBS=$(JOBS) \
+	    scripts/run-tests '$(abspath $(BUILD))/tests'
+
+check:
+	@$(PACKAGES) install build check
+	+@$(SUBMAKE) all tests
+	@$(RUN_TESTS) all $(foreach t,$(T),'$(t)')
+
+check-unit:
+	@$(PACKAGES) install build check
+	+@$(SUBMAKE) tests
+	@$(RUN_TESTS) unit $(foreach t,$(T),'$(t)')
+
+lint:
+	@$(PACKAGES) install build lint
+	+@$(SUBMAKE) -s $(MAN_MADE)
+	@JOBS=$(JOBS) MANUALS='$(MAN)' scripts/lint $(T)
+
+format:
+	clang-format -i $(sort $(wildcard */*.c tests/*/*.c))
+
+fuzz:
+	@test -n '$(T)' || { echo 'make fuzz T=NAME [TIME=SECONDS]; targets: $(basename $(notdir $(FUZZ_SRC)))'; exit 64; }
+	@scripts/packages need fuzz
+	+@$(SUBMAKE) CC=clang SAN=fuzzer-no-link,address,undefined BUILD='$(BUILD)/fuzz' \
+		'$(BUILD)/fuzz/tests/fuzz/$(T)-fuzz'
+	@mkdir -p '$(BUILD)/fuzz/corpus/$(T)'
+	'$(BUILD)/fuzz/tests/fuzz/$(T)-fuzz' -max_total_time=$(TIME) -timeout=10 -rss_limit_mb=2048 \
+		-artifact_prefix='$(BUILD)/fuzz/$(T)-' '$(BUILD)/fuzz/corpus/$(T)' $(wildcard tests/fuzz/corpus/$(T))
+
+install: all
+	install -d '$(BINDIR)' '$(MANDIR)/man1' '$(MANDIR)/man5' '$(MANDIR)/man7' '$(DOCDIR)/examples'
+	install $(BIN) '$(BINDIR)'
+	$(foreach s,1 5 7,install -m 644 $(call MAN_OF,$(s)) '$(MANDIR)/man$(s)' &&) true
+	install -m 644 README.md CHANGELOG.md LICENSE $(sort $(wildcard docs/*.md)) '$(DOCDIR)'
+	cp -R examples/. '$(DOCDIR)/examples'
+
+uninstall:
+	rm -f $(PROGRAMS:%='$(BINDIR)/%') $(foreach m,$(notdir $(MAN)),'$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(m)')
+	rm -rf '$(DOCDIR)'
+
+VERSION = $(shell sed -n 's/.*GOFLOW_VERSION "\(.*\)"/\1/p' lib/base.h)
+dist:
+	@mkdir -p '$(BUILD)'
+	git archive --prefix=goflow-$(VERSION)/ -o '$(BUILD)/goflow-$(VERSION).tar.gz' HEAD
+
+# Only a folder that this makefile has filled.
+clean:
+	@test ! -e '$(BUILD)/flags' || { echo "rm -rf $(BUILD)"; rm -rf '$(BUILD)'; }
+
+-include bench/bench.mk
+-include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRC))
+
+.PHONY: all tests demo check check-unit lint format fuzz install uninstall dist clean bench FORCE
+.DELETE_ON_ERROR:

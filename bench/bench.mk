@@ -1,0 +1,21 @@
+# make bench: what goflow does beside nfdump, and beside a plain loader into SQLite. Prints a table; leaves nothing behind.
+#
+#   make bench FLOWS=2000000 ROUNDS=5 NFDUMP_BIN=/opt/nfdump/bin KINDS='v5 v9' PARTS='decode json sqlite memory'
+
+FLOWS      ?= 2000000
+ROUNDS     ?= 5
+KINDS      ?= v5 v9 ipfix mix
+PARTS      ?= decode json sqlite memory
+NFDUMP_BIN ?=
+
+BENCH_SRC  = $(sort $(wildcard bench/*.c))
+BENCH      = $(BENCH_SRC:%.c=$(BUILD)/%)
+
+$(BENCH): %: %.o $(BUILD)/libgoflow.a
+	$(LINK) -lsqlite3 $(LIBS_ALL)
+
+bench: $(BIN) $(BENCH)
+	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' NFDUMP_BIN='$(NFDUMP_BIN)' \
+		bench/bench.py --flows $(FLOWS) --rounds $(ROUNDS) --kinds $(KINDS) --parts $(PARTS)
+
+-include $(BENCH_SRC:%.c=$(BUILD)/%.d)

@@ -1,0 +1,62 @@
+/* decode: from a datagram to flow records, by the version that its first two bytes name.
+ *
+ * Decoding is a function of (state, datagram): no clock, no I/O, no log. A new protocol is one file and one
+ * row in decode.c's table. */
+#ifndef GOFLOW_DECODE_H
+#define GOFLOW_DECODE_H
+
+#include "lib/datagram.h"
+#include "lib/exporter.h"
+#include "lib/record.h"
+
+struct decoder;
+
+/* Takes one flow record; r and all that it borrows hold until it returns. */
+typedef void decode_emit(void *ctx, const struct record *r);
+
+struct decoder_config {
+	size_t state_max; /* bytes of exporters, domains and templates */
+	size_t wait_max;  /* bytes of data sets that wait for their templates */
+	uint64_t wait_ns; /* how long they do, in time of receipt */
+	uint64_t seed;    /* any number that others cannot guess */
+};
+
+#define DECODER_STATE_MAX (64 * 1024 * 1024)
+#define DECODER_WAIT_MAX  (4 * 1024 * 1024)
+#define DECODER_WAIT_NS   (1800 * NS_PER_S) /* routers repeat templates every 30 minutes at the latest */
+
+/* NULL: no memory. */
+struct decoder *decoder_new(const struct decoder_config *config, decode_emit *emit, void *ctx);
+void decoder_free(struct decoder *d);
+
+/* Decodes one datagram, handing its flow records to emit in their order, and those of data sets that waited
+ * for a template of it. Returns 0, 1 (some of its sets wait for their templates), or the first
+ * thing that was wrong with it (ERR_VERSION, ERR_BAD_HEADER, ERR_BAD_SET, ERR_BAD_TEMPLATE, ERR_BAD_RECORD,
+ * ERR_NO_TEMPLATE, ERR_STATE_LIMIT, ERR_TRUNCATED, ERR_MEMORY): what could be read has been emitted all the same. */
+int decode(struct decoder *d, const struct datagram *dg);
+
+struct decode_counts {
+	uint64_t decoded;                /* datagrams without fault */
+	uint64_t waiting;                /* datagrams with sets that wait for their templates (a gauge) */
+	uint64_t undecodable[ERR_COUNT]; /* datagrams by -err */
+	uint64_t flows, option_records, templates, withdrawals, reserved_sets;
+};
+const struct decode_counts *decoder_counts(const struct decoder *d);
+const struct exporters *decoder_exporters(const struct decoder *d);
+
+/* What --explain wants to see; offsets are from the datagram's first byte. All of them must be set. */
+struct decode_trace {
+	void *ctx;
+	/* A set, before its contents. */
+	void (*set)(void *ctx, size_t offset, uint16_t id, size_t len, const char *what);
+	/* A template, compiled and in force; `offset` is that of its record in the set. */
+	void (*template)(void *ctx, size_t offset, const struct template *t);
+	/* A data record: `record` NULL for an option record. */
+	void (*record)(void *ctx, size_t offset, const struct template *t, const uint8_t *p,
+		const struct field_position *pos, const struct record *record);
+	/* Something wrong at that offset. */
+	void (*fault)(void *ctx, size_t offset, int err);
+};
+void decoder_set_trace(struct decoder *d, const struct decode_trace *trace); /* borrowed; NULL ends it */
+
+#endif

@@ -1,0 +1,28 @@
+/* late: data sets that came before their template wait, bounded in bytes and time, and are decoded in
+ * their order when it arrives. For lib's decoders alone. */
+#ifndef GOFLOW_LATE_H
+#define GOFLOW_LATE_H
+
+#include "lib/message.h"
+
+struct late;
+
+/* At most max_bytes of waiting sets, none for longer than max_ns of capture time. NULL: no memory. */
+struct late *late_new(size_t max_bytes, uint64_t max_ns);
+void late_free(struct late *l);
+
+/* Keeps a copy of a data set of the message in hand. Returns false if it alone is over the bound, or
+ * there is no memory. The oldest give way to it. */
+bool late_hold(struct message *m, uint16_t id, struct cursor set);
+
+/* Gives up the sets that have waited too long at now_ns. */
+void late_expire(struct decoder *d, uint64_t now_ns);
+
+/* Decodes the sets of this domain whose templates are there now. Its record is overwritten. */
+void late_release(struct decoder *d, struct domain *domain);
+
+/* The datagram of m is done with: if m->pending, its sets that wait decide how it is counted. Returns
+ * whether they do. */
+bool late_settle(struct message *m);
+
+#endif

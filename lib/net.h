@@ -1,0 +1,51 @@
+/* net: UDP sockets to receive export datagrams on: addresses, listening, sockets passed by a service manager. */
+#ifndef GOFLOW_NET_H
+#define GOFLOW_NET_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "lib/datagram.h"
+
+struct net_address {
+	struct sockaddr_storage addr;
+	socklen_t len;
+};
+
+/* Parses "[ADDR]:PORT", "ADDR:PORT" (IPv4), ":PORT" or "PORT"; without an address it is [::], which takes IPv4
+ * too. A multicast group may be followed by %INTERFACE. Returns 0, or ERR_SYNTAX. */
+int net_parse(const char *text, struct net_address *out);
+
+/* Opens a UDP socket bound to `a` (joining it if it is a multicast group), non-blocking and prepared by
+ * net_prepare. Returns the descriptor, or ERR_IO after a log line. */
+int net_listen(const struct net_address *a, uint64_t rcvbuf);
+
+/* Asks a bound socket for receive timestamps, destination addresses and the count of drops, and for a receive
+ * buffer of rcvbuf bytes; a warning names the sysctl where the kernel gave less. Makes it
+ * non-blocking. Returns 0, or ERR_IO after a log line. */
+int net_prepare(int fd, uint64_t rcvbuf);
+
+/* Datagram sockets passed by a service manager (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor 3
+ * on), which it removes from the environment. Returns how many of them it wrote to fds (at most
+ * max), 0 if none were passed, or ERR_SYNTAX after a log line. */
+int net_passed(int *fds, size_t max);
+
+#define NET_BATCH 64 /* datagrams in one system call */
+
+/* Room for a batch; the datagrams received borrow from it. */
+struct net_batch;
+struct net_batch *net_batch_new(void);
+void net_batch_free(struct net_batch *b);
+
+/* Receives up to NET_BATCH datagrams without blocking. Returns how many, 0 if none are there, or ERR_IO.
+ * *drops is set to the kernel's count of datagrams dropped on this socket, if it was told. */
+int net_receive(struct net_batch *b, int fd, uint32_t *drops);
+
+/* Datagram i of the last net_receive, whose socket is bound to `port`. */
+void net_datagram(const struct net_batch *b, int i, uint16_t port, struct datagram *out);
+
+/* The port that a socket is bound to; 0 if it is not. */
+uint16_t net_port(int fd);
+
+#endif

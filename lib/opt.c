@@ -1,0 +1,249 @@
+#include "lib/opt.h"
+
+#include <assert.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base.h"
+#include "lib/err.h"
+#include "lib/instant.h"
+#include "lib/log.h"
+
+#define OPTIONS_MAX 64
+
+/* getopt's two forms of the table. getopt has one state for the whole process, and so have these.
+ */
+static struct option longs[OPTIONS_MAX + 1];
+static char shorts[2 * OPTIONS_MAX + 2];
+
+static void begin(struct opts *o)
+{
+	char *s = shorts;
+	*s++ = ':'; /* a missing argument is told apart from an unknown option */
+	for (size_t i = 0; i < o->count; i++) {
+		const struct opt *t = &o->table[i];
+		longs[i] = (struct option){
+			.name = t->name,
+			.has_arg = t->arg ? required_argument : no_argument,
+			.val = t->id,
+		};
+		if (t->id < 256) {
+			*s++ = (char)t->id;
+			if (t->arg)
+				*s++ = ':';
+		}
+	}
+	longs[o->count] = (struct option){0};
+	*s = '\0';
+	optind = 0; /* glibc: begin anew, whatever was parsed before */
+	opterr = 0;
+	o->begun = true;
+}
+
+static int finish(struct opts *o, int code)
+{
+	o->begun = false;
+	o->rest = optind;
+	return code;
+}
+
+static void print_help(const struct opts *o)
+{
+	printf("Usage: %s %s\n%s\n\n", o->program, o->usage, o->about);
+	for (size_t i = 0; i < o->count; i++) {
+		const struct opt *t = &o->table[i];
+		char left[64];
+		const char *gap = t->arg ? " " : "", *arg = t->arg ? t->arg : "";
+		if (t->id < 256)
+			snprintf(left, sizeof left, "-%c, --%s%s%s", t->id, t->name, gap, arg);
+		else
+			snprintf(left, sizeof left, "    --%s%s%s", t->name, gap, arg);
+		if (strlen(left) <= 24)
+			printf("  %-24s  %s\n", left, t->help);
+		else
+			printf("  %s\n%28s%s\n", left, "", t->help);
+	}
+}
+
+static const struct opt *find(const struct opts *o, int id)
+{
+	for (size_t i = 0; i < o->count; i++)
+		if (o->table[i].id == id)
+			return &o->table[i];
+	return NULL;
+}
+
+static int complain(const struct opts *o, int found, char **argv)
+{
+	const struct opt *t = find(o, optopt);
+	const char *word = argv[optind - 1];
+	if (found == ':' && t)
+		log_error("option --%s: found nothing, expected %s", t->name, t->arg);
+	else if (t)
+		log_error("option --%s: found an argument, expected none", t->name);
+	else if (optopt)
+		log_error("option -%c: unknown; %s --help lists all", optopt, o->program);
+	else
+		log_error("option %s: unknown or ambiguous; %s --help lists all", word, o->program);
+	return OPT_BAD;
+}
+
+int opt_next(struct opts *o, int argc, char **argv)
+{
+	assert(o->count <= OPTIONS_MAX);
+	if (!o->begun)
+		begin(o);
+	for (;;) {
+		int id = getopt_long(argc, argv, shorts, longs, NULL);
+		o->arg = optarg;
+		switch (id) {
+		case -1: return finish(o, OPT_END);
+		case '?':
+		case ':': return finish(o, complain(o, id, argv));
+		case 'h': print_help(o); return finish(o, OPT_DONE);
+		case 'V': printf("%s %s\n", o->program, GOFLOW_VERSION); return finish(o, OPT_DONE);
+		case 'v': log_more(); continue;
+		case OPT_LOG:
+			if (!log_form(optarg))
+				continue;
+			log_error("option --log: found %s, expected text or json", optarg);
+			return finish(o, OPT_BAD);
+		default: return id;
+		}
+	}
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* Reads digits; false on none or overflow. *text moves to what follows. */
+static bool take_digits(const char **text, uint64_t *out)
+{
+	const char *p = *text;
+	*out = 0;
+	if (!is_digit(*p))
+		return false;
+	for (; is_digit(*p); p++)
+		if (__builtin_mul_overflow(*out, 10u, out) ||
+			__builtin_add_overflow(*out, (uint64_t)(*p - '0'), out))
+			return false;
+	*text = p;
+	return true;
+}
+
+int opt_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+	const char *p = text;
+	uint64_t v;
+	if (take_digits(&p, &v) && !*p && v >= min && v <= max) {
+		*out = v;
+		return 0;
+	}
+	log_error("option --%s: found %s, expected a number from %" PRIu64 " to %" PRIu64, name,
+		text, min, max);
+	return ERR_SYNTAX;
+}
+
+/* A size as a person writes it: in the largest unit that divides it. */
+static const char *size_text(uint64_t v, char out[static 24])
+{
+	static const char *const units[] = {"", "K", "M", "G"};
+	size_t i = 0;
+	while (i + 1 < LEN(units) && v && v % 1024 == 0) {
+		v /= 1024;
+		i++;
+	}
+	snprintf(out, 24, "%" PRIu64 "%s", v, units[i]);
+	return out;
+}
+
+int opt_size(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out)
+{
+	static const char letters[] = "KMG";
+	const char *p = text, *unit;
+	char low[24], high[24];
+	uint64_t v;
+	bool good = take_digits(&p, &v);
+	if (good && *p && (unit = strchr(letters, *p & ~0x20)) && *unit) {
+		unsigned shift = 10 * (unsigned)(unit - letters + 1);
+		good = v <= UINT64_MAX >> shift;
+		v <<= shift;
+		p++;
+	}
+	if (good && !*p && v >= min && v <= max) {
+		*out = v;
+		return 0;
+	}
+	log_error("option --%s: found %s, expected a size in bytes from %s to %s (K, M or G may "
+		  "follow)",
+		name, text, size_text(min, low), size_text(max, high));
+	return ERR_SYNTAX;
+}
+
+static const struct {
+	const char *name;
+	uint64_t ns;
+} units[] = {
+	{"ms", NS_PER_MS},
+	{"s", NS_PER_S},
+	{"m", 60 * NS_PER_S},
+	{"h", 3600 * NS_PER_S},
+	{"d", 86400 * NS_PER_S},
+};
+
+/* A duration without its bounds. Digits of a fraction below a nanosecond are cut. */
+static bool take_duration(const char *p, uint64_t *out)
+{
+	uint64_t whole, fraction = 0, scale = 1, unit = NS_PER_S;
+	if (!take_digits(&p, &whole))
+		return false;
+	if (*p == '.') {
+		const char *first = ++p;
+		for (; is_digit(*p); p++)
+			if (p - first < 9) {
+				fraction = fraction * 10 + (uint64_t)(*p - '0');
+				scale *= 10;
+			}
+		if (p == first)
+			return false;
+	}
+	if (*p) {
+		size_t i = 0;
+		while (i < LEN(units) && strcmp(p, units[i].name) != 0)
+			i++;
+		if (i == LEN(units))
+			return false;
+		unit = units[i].ns;
+	}
+	/* scale divides all units but ms, for which the product fits into 64 bits */
+	uint64_t part = unit % scale ? fraction * unit / scale : fraction * (unit / scale);
+	return !__builtin_mul_overflow(whole, unit, out) &&
+	       !__builtin_add_overflow(*out, part, out);
+}
+
+static const char *duration_text(uint64_t ns, char out[static 24])
+{
+	size_t i = LEN(units) - 1;
+	while (i > 0 && (ns < units[i].ns || ns % units[i].ns))
+		i--;
+	snprintf(out, 24, "%" PRIu64 "%s", ns / units[i].ns, units[i].name);
+	return out;
+}
+
+int opt_duration(const char *name, const char *text, uint64_t max_ns, uint64_t *out)
+{
+	char high[24];
+	uint64_t v;
+	if (take_duration(text, &v) && v <= max_ns) {
+		*out = v;
+		return 0;
+	}
+	log_error("option --%s: found %s, expected a time of at most %s, such as 1.5s (units ms, "
+		  "s, m, h, d)",
+		name, text, duration_text(max_ns, high));
+	return ERR_SYNTAX;
+}

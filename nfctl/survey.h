@@ -1,0 +1,27 @@
+/* survey: finds the stages' sockets and asks all of them the same thing. */
+#ifndef NFCTL_SURVEY_H
+#define NFCTL_SURVEY_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+/* Whom to ask: the sockets given, or where there are none, all of the run folder. */
+struct where {
+	const char *const *sockets; /* borrowed */
+	size_t count;
+	unsigned patience_ms; /* how long to wait for the slowest */
+};
+
+/* Asks every stage, all at once, and waits at most where->patience_ms. *out becomes an array with one
+ * object a socket: the stage's document with "socket" (the path) added, or only "socket" and
+ * "failure" (why there is none). An {"error"} of the stage is left as it is. The caller owns it.
+ * Returns 0, ERR_IO (the run folder cannot be read; a line was logged) or ERR_MEMORY. */
+int survey(const struct where *where, const char *request, json_t **out);
+
+/* How many of a survey's stages answered. */
+size_t survey_answered(const json_t *docs);
+
+/* One sentence on whom was asked, "no stage is running: no socket in DIR", for when nobody answered. */
+void survey_nobody(const struct where *where, const json_t *docs, char *out, size_t cap);
+
+#endif

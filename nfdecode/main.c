@@ -1,0 +1,249 @@
+/* nfdecode: reads a pcap stream, decodes the export datagrams in it, writes flow records. */
+#include "nfdecode.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/err.h"
+#include "lib/log.h"
+#include "lib/opt.h"
+
+#define DEFRAG_SLOTS 256
+
+enum { OPT_EXPLAIN = 256, OPT_STREAM_ID, OPT_STATE_MAX, OPT_STATS };
+
+static const struct opt options[] = {
+	OPT_COMMON,
+	{'j', "json", NULL, "write JSON lines (the default on a terminal)"},
+	{OPT_EXPLAIN, "explain", NULL, "tell what each datagram holds, byte by byte"},
+	{OPT_STREAM_ID, "stream-id", "HEX", "32 hex digits: number the stream so, cut frames by count alone"},
+	{OPT_STATE_MAX, "state-max", "SIZE", "bound on what is remembered of exporters (64M)"},
+	{OPT_STATS, "stats", "PATH", "serve counters on this unix socket"},
+};
+
+struct config {
+	enum output_form form;
+	bool has_id;
+	struct stream_id id;
+	uint64_t state_max;
+	const char *stats;
+};
+
+static int parse_stream_id(const char *text, struct stream_id *id)
+{
+	size_t digits = strspn(text, "0123456789abcdefABCDEF");
+	if (digits != 2 * sizeof id->b || text[digits] != '\0') {
+		log_error("option --stream-id: found \"%s\", expected 32 hex digits", text);
+		return ERR_SYNTAX;
+	}
+	for (size_t i = 0; i < sizeof id->b; i++) {
+		char pair[3] = {text[2 * i], text[2 * i + 1], '\0'};
+		id->b[i] = (uint8_t)strtoul(pair, NULL, 16);
+	}
+	return 0;
+}
+
+static int set_option(struct config *c, int id, const char *arg)
+{
+	switch (id) {
+	case 'j': c->form = OUTPUT_JSON; return 0;
+	case OPT_EXPLAIN: c->form = OUTPUT_EXPLAIN; return 0;
+	case OPT_STREAM_ID: c->has_id = true; return parse_stream_id(arg, &c->id);
+	case OPT_STATE_MAX: return opt_size("state-max", arg, 1024 * 1024, UINT64_C(1) << 40, &c->state_max);
+	default: c->stats = arg; return 0;
+	}
+}
+
+/* Returns 0, or the exit code plus one of a program that ends here. */
+static int configure(struct config *c, int argc, char **argv)
+{
+	struct opts o = {
+		.program = "nfdecode",
+		.usage = "[options] < pcap-stream",
+		.about = "Decodes NetFlow v5, v9 and IPFIX from a pcap stream into flow records.",
+		.table = options,
+		.count = LEN(options),
+	};
+	*c = (struct config){.state_max = DECODER_STATE_MAX,
+		.form = isatty(STDOUT_FILENO) ? OUTPUT_JSON : OUTPUT_BINARY};
+	for (;;) {
+		int id = opt_next(&o, argc, argv);
+		if (id == OPT_DONE)
+			return EXIT_DONE + 1;
+		if (id == OPT_END)
+			break;
+		if (id == OPT_BAD || set_option(c, id, o.arg) != 0)
+			return EXIT_USE + 1;
+	}
+	if (o.rest < argc) {
+		log_error("operand \"%s\": none is taken; the pcap stream comes on standard input", argv[o.rest]);
+		return EXIT_USE + 1;
+	}
+	if (isatty(STDIN_FILENO)) {
+		log_error("standard input is a terminal: expected a pcap stream, as of nfrecv or tcpdump -w -");
+		return EXIT_USE + 1;
+	}
+	return 0;
+}
+
+/* One packet of the stream. */
+static void take_packet(struct nfdecode *n, const struct pcapio_packet *p)
+{
+	struct datagram d;
+	int got = defrag_datagram(n->defrag, p->linktype, p->frame, p->caplen, p->received, &d);
+	n->counts[COUNT_RECEIVED]++;
+	if (got < 0)
+		n->refused[-got]++;
+	if (n->output.form == OUTPUT_EXPLAIN && got != 0) {
+		if (got > 0)
+			explain_datagram(&n->output, &d, n->counts[COUNT_RECEIVED]);
+		explain_result(&n->output, got > 0 ? decode(n->decoder, &d) : got);
+	} else if (got > 0) {
+		decode(n->decoder, &d);
+	}
+}
+
+/* All packets that are in the reader's buffer. Returns 0 or the reader's error. */
+static int take_packets(struct nfdecode *n)
+{
+	struct pcapio_packet p;
+	uint64_t last_ns = 0;
+	int got;
+	n->output.now_ns = monotonic_ns();
+	while ((got = pcapio_next(n->reader, &p)) > 0 && !n->output.err) {
+		take_packet(n, &p);
+		last_ns = p.received.ns;
+	}
+	if (last_ns)
+		n->lag_ms = stats_lag_ms(last_ns);
+	if (got < 0)
+		log_error("%s offset=%llu", err_sentence(got), (unsigned long long)pcapio_offset(n->reader));
+	return got < 0 ? got : 0;
+}
+
+/* Reads until the input ends, output fails, or a drain's time is over. Returns 0 or a negative code. */
+static int run(struct nfdecode *n)
+{
+	for (;;) {
+		struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+		int ready = stage_wait(&n->stage, &in, 1, output_timeout(&n->output));
+		if (ready < 0)
+			return ready;
+		if (stage_expired(&n->stage))
+			return ERR_STOPPED;
+		if (output_timeout(&n->output) == 0)
+			output_flush(&n->output);
+		if (ready > 0) {
+			ssize_t got = pcapio_fill(n->reader, STDIN_FILENO);
+			if (got == 0)
+				return 0;
+			if (got < 0 && got != ERR_RETRY)
+				return (int)got;
+			int err = got > 0 ? take_packets(n) : 0;
+			if (err)
+				return err;
+		}
+		if (n->output.err)
+			return n->output.err;
+	}
+}
+
+static bool input_is_file(void)
+{
+	struct stat st;
+	return fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* What ended the run, in words, and the exit code for it. */
+static enum exit_code conclude(struct nfdecode *n, int err)
+{
+	uint64_t unwritten = decoder_counts(n->decoder)->flows - n->output.written;
+	switch (err) {
+	case 0: return n->counts[COUNT_TORN_BYTES] ? EXIT_LOSSES : EXIT_DONE;
+	case ERR_CLOSED:
+		if (input_is_file())
+			return EXIT_DONE;
+		log_error("standard output: the reader has gone away unwritten=%llu", (unsigned long long)unwritten);
+		return EXIT_LOSSES;
+	case ERR_STOPPED:
+		log_error("stopped before the input ended unwritten=%llu", (unsigned long long)unwritten);
+		return EXIT_LOSSES;
+	case ERR_IO: log_error("%s: %s", err_sentence(err), strerror(errno)); return EXIT_IO;
+	default: return EXIT_IO; /* said where it happened */
+	}
+}
+
+static enum exit_code finish(struct nfdecode *n, const struct stats_source *source, int err)
+{
+	if (!n->output.err)
+		output_flush(&n->output);
+	if (!err)
+		err = n->output.err;
+	n->counts[COUNT_TORN_BYTES] = pcapio_torn(n->reader);
+	if (n->counts[COUNT_TORN_BYTES] && err != ERR_CLOSED && err != ERR_STOPPED)
+		log_warn("%s bytes=%llu", err_sentence(ERR_PCAP_TORN),
+			(unsigned long long)n->counts[COUNT_TORN_BYTES]);
+	enum exit_code code = conclude(n, err);
+	if (!(err == ERR_CLOSED && code == EXIT_DONE))
+		stats_totals(source);
+	return code;
+}
+
+static int start(struct nfdecode *n, const struct config *c)
+{
+	struct decoder_config dc = {
+		.state_max = c->state_max,
+		.wait_max = DECODER_WAIT_MAX,
+		.wait_ns = DECODER_WAIT_NS,
+	};
+	if (getrandom(&dc.seed, sizeof dc.seed, 0) < 0)
+		dc.seed = monotonic_ns();
+	n->decoder = decoder_new(&dc, output_record, &n->output);
+	n->defrag = defrag_new(DEFRAG_SLOTS);
+	n->reader = pcapio_reader_new();
+	if (!n->decoder || !n->defrag || !n->reader)
+		return ERR_MEMORY;
+	return output_open(&n->output, c->form, c->has_id ? &c->id : NULL, &n->stage);
+}
+
+static void stop(struct nfdecode *n)
+{
+	output_close(&n->output);
+	pcapio_reader_free(n->reader);
+	defrag_free(n->defrag);
+	decoder_free(n->decoder);
+}
+
+int main(int argc, char **argv)
+{
+	static struct nfdecode n;
+	struct stats_source source;
+	struct decode_trace trace;
+	struct config c;
+
+	log_init("nfdecode");
+	int ended = configure(&c, argc, argv);
+	if (ended)
+		return ended - 1;
+	if (start(&n, &c) != 0) {
+		log_error("%s", err_sentence(ERR_MEMORY));
+		stop(&n);
+		return EXIT_IO;
+	}
+	if (c.form == OUTPUT_EXPLAIN) {
+		explain_trace(&n.output, &trace);
+		decoder_set_trace(n.decoder, &trace);
+	}
+	report_source(&n, &source);
+	enum exit_code code = EXIT_IO;
+	if (stage_open(&n.stage, c.stats, &source) == 0) {
+		code = finish(&n, &source, run(&n));
+		stage_close(&n.stage);
+	}
+	stop(&n);
+	return code;
+}

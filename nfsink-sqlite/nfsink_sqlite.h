@@ -1,0 +1,79 @@
+/* nfsink-sqlite: what its files share. */
+#ifndef NFSINK_SQLITE_H
+#define NFSINK_SQLITE_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/ip.h"
+#include "lib/record.h"
+#include "lib/stream.h"
+
+#define TABLE_NAME_MAX 63
+#define WHY_MAX        1024
+#define BUSY_MS        1000 /* how long a statement waits for another writer before the loop's retry does */
+
+/* One column and what is bound to it now. */
+struct column {
+	uint8_t field;      /* enum field_id */
+	bool bound;         /* to something other than NULL */
+	char text[IP_TEXT_MAX]; /* the text of an address, which the binding borrows */
+};
+
+/* Ranges of frame numbers that are stored, per stream. */
+struct ledger {
+	sqlite3_stmt *find, *extend, *insert, *join, *remove;
+};
+
+struct sqlite_sink {
+	/* settings */
+	const char *file;
+	char table[TABLE_NAME_MAX + 1];
+	bool chosen[FIELD_COUNT], indexed[FIELD_COUNT];
+	bool extra;
+	uint64_t max_age_ns, max_size; /* 0: unbounded */
+	/* the connection; NULL where there is none */
+	sqlite3 *db;
+	sqlite3_stmt *insert;
+	struct ledger ledger;
+	size_t column_count;
+	struct column columns[FIELD_COUNT];
+	uint64_t share_id;   /* of the shared fields that are bound; with share_bound */
+	bool share_bound;
+	struct record record;
+	char *extra_text;    /* JSON of what no column holds: JSONL_LINE_MAX */
+	uint64_t saturated;  /* values above 2^63 - 1 that were stored as that */
+	uint64_t pruned;     /* rows deleted by age and size */
+	char why[WHY_MAX];
+};
+
+/* Makes `why` of the file's name, a phrase, and SQLite's message; returns the error code that the result
+ * code means to the sink loop: ERR_RETRY, or ERR_CONFIG for a file that is no database. */
+int sqlite_failed(struct sqlite_sink *s, const char *doing);
+
+/* Runs SQL that gives no rows. Returns SQLITE_OK or SQLite's code. */
+int sqlite_run(struct sqlite_sink *s, const char *sql);
+
+/* schema.c: makes the table, its indexes, the view and the ledger, or extends and checks what is there, in
+ * one transaction. Returns 0, ERR_RETRY or ERR_CONFIG, with `why`. */
+int schema_prepare(struct sqlite_sink *s);
+
+/* The INSERT of all columns, as text that the caller frees with sqlite3_free; NULL without memory. */
+char *schema_insert(const struct sqlite_sink *s);
+
+/* store.c: the columns in the order of schema_insert. */
+void store_columns(struct sqlite_sink *s);
+
+/* ledger.c: prepares its statements. Returns 0 or ERR_RETRY, with `why`. */
+int ledger_open(struct sqlite_sink *s);
+void ledger_close(struct sqlite_sink *s);
+
+/* Notes a frame as stored, within the transaction. Returns 1, 0 if it was before, or ERR_RETRY. */
+int ledger_note(struct sqlite_sink *s, const struct frame *f);
+
+/* prune.c: deletes the rows that are too old, or too many for the size, for a short while.
+ * Returns 0 or ERR_RETRY, with `why`. */
+int prune(struct sqlite_sink *s);
+
+#endif

@@ -1,0 +1,141 @@
+/* The table of flow records: made on the first start, extended and checked on every other. */
+#include "nfsink_sqlite.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "lib/base.h"
+#include "lib/err.h"
+
+/* Text that grows, of sqlite3's own string builder; NULL without memory. */
+static char *create_table(const struct sqlite_sink *s)
+{
+	sqlite3_str *sql = sqlite3_str_new(s->db);
+	sqlite3_str_appendf(sql, "CREATE TABLE IF NOT EXISTS \"%w\" (", s->table);
+	for (size_t i = 0; i < s->column_count; i++) {
+		const struct field *f = &fields[s->columns[i].field];
+		sqlite3_str_appendf(sql, "%s\"%w\" %s", i ? ", " : "", f->name, kind_sqlite_type(f->kind));
+	}
+	if (s->extra)
+		sqlite3_str_appendf(sql, "%sextra TEXT", s->column_count ? ", " : "");
+	sqlite3_str_appendall(sql, ")");
+	return sqlite3_str_finish(sql);
+}
+
+char *schema_insert(const struct sqlite_sink *s)
+{
+	sqlite3_str *sql = sqlite3_str_new(s->db);
+	size_t count = s->column_count + s->extra;
+	sqlite3_str_appendf(sql, "INSERT INTO \"%w\" (", s->table);
+	for (size_t i = 0; i < s->column_count; i++)
+		sqlite3_str_appendf(sql, "%s\"%w\"", i ? ", " : "", fields[s->columns[i].field].name);
+	if (s->extra)
+		sqlite3_str_appendf(sql, "%sextra", s->column_count ? ", " : "");
+	sqlite3_str_appendall(sql, ") VALUES (");
+	for (size_t i = 0; i < count; i++)
+		sqlite3_str_appendall(sql, i ? ", ?" : "?");
+	sqlite3_str_appendall(sql, ")");
+	return sqlite3_str_finish(sql);
+}
+
+/* Runs and frees text of a string builder. */
+static int run_owned(struct sqlite_sink *s, char *sql)
+{
+	int rc = sql ? sqlite_run(s, sql) : SQLITE_NOMEM;
+	sqlite3_free(sql);
+	return rc;
+}
+
+/* The declared type of a column into `type`; false if the table has none of that name. */
+static bool declared_type(struct sqlite_sink *s, const char *name, char *type, size_t cap)
+{
+	const char *found = NULL;
+	if (sqlite3_table_column_metadata(s->db, NULL, s->table, name, &found, NULL, NULL, NULL, NULL) != SQLITE_OK)
+		return false;
+	sqlite3_snprintf((int)cap, type, "%s", found ? found : "");
+	return true;
+}
+
+/* Adds a column, or checks the type of the one that is there. Returns 0, ERR_RETRY or ERR_CONFIG. */
+static int need_column(struct sqlite_sink *s, const char *name, const char *type)
+{
+	char found[64];
+	if (!declared_type(s, name, found, sizeof found)) {
+		char *sql = sqlite3_mprintf("ALTER TABLE \"%w\" ADD COLUMN \"%w\" %s", s->table, name, type);
+		return run_owned(s, sql) == SQLITE_OK ? 0 : sqlite_failed(s, "adding a column");
+	}
+	if (strcasecmp(found, type) == 0)
+		return 0;
+	sqlite3_snprintf(sizeof s->why, s->why,
+		"%s: column %s of table %s does not fit: found type %s, expected %s; rename it, or use --table",
+		s->file, name, s->table, *found ? found : "(none)", type);
+	return ERR_CONFIG;
+}
+
+static int need_columns(struct sqlite_sink *s)
+{
+	int err = 0;
+	for (size_t i = 0; i < s->column_count && !err; i++) {
+		const struct field *f = &fields[s->columns[i].field];
+		err = need_column(s, f->name, kind_sqlite_type(f->kind));
+	}
+	return err || !s->extra ? err : need_column(s, "extra", "TEXT");
+}
+
+static int need_indexes(struct sqlite_sink *s)
+{
+	for (size_t id = 0; id < FIELD_COUNT; id++) {
+		const char *name = fields[id].name;
+		if (!s->indexed[id])
+			continue;
+		char *sql = sqlite3_mprintf("CREATE INDEX IF NOT EXISTS \"%w_%w\" ON \"%w\" (\"%w\")", s->table, name,
+			s->table, name);
+		if (run_owned(s, sql) != SQLITE_OK)
+			return sqlite_failed(s, "making an index");
+	}
+	return 0;
+}
+
+/* The view TABLE_text: the same rows with times as text. */
+static int need_view(struct sqlite_sink *s)
+{
+	sqlite3_str *sql = sqlite3_str_new(s->db);
+	sqlite3_str_appendf(sql, "DROP VIEW IF EXISTS \"%w_text\"; CREATE VIEW \"%w_text\" AS SELECT ", s->table, s->table);
+	for (size_t i = 0; i < s->column_count; i++) {
+		const struct field *f = &fields[s->columns[i].field];
+		const char *comma = i ? ", " : "";
+		if (f->kind == KIND_TIME)
+			sqlite3_str_appendf(sql,
+				"%sstrftime('%%Y-%%m-%%dT%%H:%%M:%%fZ', \"%w\" / 1e9, 'unixepoch') AS \"%w\"", comma,
+				f->name, f->name);
+		else
+			sqlite3_str_appendf(sql, "%s\"%w\"", comma, f->name);
+	}
+	sqlite3_str_appendf(sql, "%s FROM \"%w\"", s->extra ? (s->column_count ? ", extra" : "extra") : "", s->table);
+	return run_owned(s, sqlite3_str_finish(sql)) == SQLITE_OK ? 0 : sqlite_failed(s, "making the view");
+}
+
+static int prepare_all(struct sqlite_sink *s)
+{
+	if (run_owned(s, create_table(s)) != SQLITE_OK)
+		return sqlite_failed(s, "making the table");
+	if (sqlite_run(s, "CREATE TABLE IF NOT EXISTS goflow_ledger (stream BLOB NOT NULL, first INTEGER NOT NULL, "
+			  "last INTEGER NOT NULL, PRIMARY KEY (stream, first)) WITHOUT ROWID") != SQLITE_OK)
+		return sqlite_failed(s, "making the ledger");
+	int err = need_columns(s);
+	if (!err)
+		err = need_indexes(s);
+	return err ? err : need_view(s);
+}
+
+int schema_prepare(struct sqlite_sink *s)
+{
+	if (sqlite_run(s, "BEGIN IMMEDIATE") != SQLITE_OK)
+		return sqlite_failed(s, "beginning");
+	int err = prepare_all(s);
+	if (!err && sqlite_run(s, "COMMIT") != SQLITE_OK)
+		err = sqlite_failed(s, "committing the schema");
+	if (err)
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	return err;
+}

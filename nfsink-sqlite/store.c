@@ -1,0 +1,211 @@
+/* Storing a batch: one transaction of prepared inserts. */
+#include "store.h"
+
+#include <string.h>
+
+#include "lib/err.h"
+#include "lib/jsonl.h"
+#include "lib/jsontext.h"
+#include "lib/log.h"
+
+void store_columns(struct sqlite_sink *s)
+{
+	s->column_count = 0;
+	for (unsigned id = 0; id < FIELD_COUNT; id++)
+		if (s->chosen[id])
+			s->columns[s->column_count++] = (struct column){.field = (uint8_t)id};
+	s->share_bound = false;
+}
+
+static int bind_text(sqlite3_stmt *statement, int at, const char *text, size_t len)
+{
+	return sqlite3_bind_text(statement, at, text, (int)len, SQLITE_STATIC);
+}
+
+/* SQLite's integers are signed: what is above is stored as the largest one. */
+static int bind_u64(struct sqlite_sink *s, int at, uint64_t v)
+{
+	if (v > INT64_MAX) {
+		s->saturated++;
+		v = INT64_MAX;
+	}
+	return sqlite3_bind_int64(s->insert, at, (sqlite3_int64)v);
+}
+
+static int bind_word(struct sqlite_sink *s, int at, enum field_id id, uint8_t v)
+{
+	const char *word = field_word(id, v);
+	return word ? bind_text(s->insert, at, word, strlen(word)) : sqlite3_bind_int64(s->insert, at, v);
+}
+
+static int bind_mac(struct sqlite_sink *s, int at, struct column *c, const struct mac *mac)
+{
+	char *p = c->text;
+	for (int i = 0; i < 6; i++) {
+		if (i)
+			*p++ = ':';
+		p = jsontext_hex(p, &mac->b[i], 1);
+	}
+	return bind_text(s->insert, at, c->text, 17);
+}
+
+static int bind_value(struct sqlite_sink *s, int at, struct column *c, const struct record *r)
+{
+	const void *v = record_field(r, c->field);
+	switch (fields[c->field].kind) {
+	case KIND_U8: return sqlite3_bind_int64(s->insert, at, *(const uint8_t *)v);
+	case KIND_U16: return sqlite3_bind_int64(s->insert, at, *(const uint16_t *)v);
+	case KIND_U32: return sqlite3_bind_int64(s->insert, at, *(const uint32_t *)v);
+	case KIND_U64: return bind_u64(s, at, *(const uint64_t *)v);
+	case KIND_TIME: return bind_u64(s, at, ((const struct instant *)v)->ns);
+	case KIND_IP: return bind_text(s->insert, at, c->text, ip_format(v, c->text));
+	case KIND_MAC: return bind_mac(s, at, c, v);
+	case KIND_WORD: return bind_word(s, at, c->field, *(const uint8_t *)v);
+	default: return bind_text(s->insert, at, ((const struct text *)v)->p, ((const struct text *)v)->len);
+	}
+}
+
+/* Binds what this record has, but for shared values that are bound already, and NULL where the record before
+ * had something. */
+static int bind_record(struct sqlite_sink *s, const struct record *r)
+{
+	bool same_share = s->share_bound && s->share_id == r->share_id;
+	for (size_t i = 0; i < s->column_count; i++) {
+		struct column *c = &s->columns[i];
+		int rc = SQLITE_OK;
+		if (record_has(r, c->field)) {
+			bool shared = r->shared[c->field / 64] >> (c->field % 64) & 1;
+			if (!(shared && same_share && c->bound))
+				rc = bind_value(s, (int)i + 1, c, r);
+			c->bound = true;
+		} else if (c->bound) {
+			rc = sqlite3_bind_null(s->insert, (int)i + 1);
+			c->bound = false;
+		}
+		if (rc != SQLITE_OK)
+			return rc;
+	}
+	s->share_bound = true;
+	s->share_id = r->share_id;
+	return SQLITE_OK;
+}
+
+/* The members of counters that no column can hold exactly: {"in_bytes":18446744073709551615,... */
+static char *put_saturated(const struct sqlite_sink *s, const struct record *r, char *p)
+{
+	for (size_t i = 0; i < s->column_count; i++) {
+		enum field_id id = s->columns[i].field;
+		if (fields[id].kind != KIND_U64 || !record_has(r, id))
+			continue;
+		uint64_t v = *(const uint64_t *)record_field(r, id);
+		if (v <= INT64_MAX)
+			continue;
+		*p = *p == '{' ? '{' : ',';
+		p++;
+		*p++ = '"';
+		size_t len = strlen(fields[id].name);
+		memcpy(p, fields[id].name, len);
+		p += len;
+		*p++ = '"';
+		*p++ = ':';
+		p = jsontext_decimal(p, v);
+		*p = ',';
+	}
+	return p;
+}
+
+/* The JSON of what no column holds; 0 if there is nothing. */
+static size_t extra_json(const struct sqlite_sink *s, const struct record *r)
+{
+	char *out = s->extra_text;
+	out[0] = '{';
+	char *p = put_saturated(s, r, out);
+	if (p == out)
+		return r->extra_count ? jsonl_write_extras(r, out, JSONL_LINE_MAX) : 0;
+	if (r->extra_count) {
+		size_t len = jsonl_write_extras(r, p, JSONL_LINE_MAX - (size_t)(p - out));
+		*p = ','; /* in place of its brace */
+		return (size_t)(p - out) + len;
+	}
+	*p++ = '}';
+	return (size_t)(p - out);
+}
+
+static int bind_extra(struct sqlite_sink *s, const struct record *r)
+{
+	int at = (int)s->column_count + 1;
+	size_t len = s->extra ? extra_json(s, r) : 0;
+	if (!s->extra)
+		return SQLITE_OK;
+	return len ? bind_text(s->insert, at, s->extra_text, len) : sqlite3_bind_null(s->insert, at);
+}
+
+/* A value, or a constraint that the user has put on the table, which no retry can mend. */
+static bool is_refusal(int rc)
+{
+	rc &= 0xff;
+	return rc == SQLITE_CONSTRAINT || rc == SQLITE_TOOBIG || rc == SQLITE_MISMATCH;
+}
+
+static int insert_record(struct sqlite_sink *s, const struct record *r, struct sink_result *result)
+{
+	static struct log_limit limit;
+	uint64_t missed;
+	int rc = bind_record(s, r);
+	if (rc == SQLITE_OK)
+		rc = bind_extra(s, r);
+	if (rc == SQLITE_OK) {
+		rc = sqlite3_step(s->insert);
+		sqlite3_reset(s->insert);
+	}
+	if (rc == SQLITE_DONE) {
+		result->stored++;
+		return 0;
+	}
+	if (!is_refusal(rc))
+		return sqlite_failed(s, "inserting");
+	result->refused++;
+	if (log_limit(&limit, &missed))
+		log_warn("row refused: %s not_said=%llu", sqlite3_errmsg(s->db), (unsigned long long)missed);
+	return 0;
+}
+
+static int store_frame(struct sqlite_sink *s, const struct frame *f, struct sink_result *result)
+{
+	struct frame_iter it;
+	uint64_t before = result->stored + result->refused;
+	int got = f->numbered ? ledger_note(s, f) : 1;
+	if (got <= 0) {
+		result->duplicate += got == 0 ? f->records : 0;
+		return got;
+	}
+	s->share_bound = false; /* values are shared within a frame alone */
+	frame_begin(&it, f, &s->record);
+	while ((got = frame_next(&it, &s->record)) > 0) {
+		int err = insert_record(s, &s->record, result);
+		if (err)
+			return err;
+		if (record_has(&s->record, FIELD_received))
+			result->received_ns = s->record.received.ns;
+	}
+	/* a frame that breaks off, its checksum holding, was written wrong: the rest is lost */
+	uint64_t done = result->stored + result->refused - before;
+	if (done < f->records)
+		result->refused += f->records - done;
+	return 0;
+}
+
+int store_batch(struct sqlite_sink *s, const struct sink_batch *batch, struct sink_result *result)
+{
+	int err = 0;
+	*result = (struct sink_result){0};
+	if (sqlite_run(s, "BEGIN IMMEDIATE") != SQLITE_OK)
+		return sqlite_failed(s, "beginning");
+	for (size_t i = 0; i < batch->count && !err; i++)
+		err = store_frame(s, &batch->frames[i], result);
+	if (!err && sqlite_run(s, "COMMIT") != SQLITE_OK)
+		err = sqlite_failed(s, "committing");
+	if (err)
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	return err;
+}

@@ -1,0 +1,103 @@
+/* reframe: the flow stream or JSON lines from standard input, to the flow stream on standard
+ * output.
+ *
+ *   reframe [-j] [-n RECORDS]
+ *
+ * -j writes JSON lines instead; -n cuts a frame after so many records. Fails if any of it could not
+ * be read. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/err.h"
+#include "lib/input.h"
+#include "lib/jsonl.h"
+
+struct reframe {
+	bool json;
+	uint32_t cut;
+	struct stream_writer *writer;
+	char *line;
+};
+
+static int write_out(void *ctx, const void *data, size_t len)
+{
+	(void)ctx;
+	return fwrite(data, 1, len, stdout) == len ? 0 : ERR_IO;
+}
+
+static int put(struct reframe *o, const struct record *r)
+{
+	if (o->json) {
+		size_t len = jsonl_write(r, o->line, JSONL_LINE_MAX);
+		return len > 0 ? write_out(NULL, o->line, len) : ERR_TOO_LARGE;
+	}
+	int err = stream_put(o->writer, r, 0);
+	if (err == 0 && stream_pending(o->writer) == o->cut)
+		err = stream_flush(o->writer, 0);
+	return err;
+}
+
+static int put_frame(struct reframe *o, const struct frame *f, struct record *r)
+{
+	struct frame_iter it;
+	int got, err = 0;
+
+	frame_begin(&it, f, r);
+	while (err == 0 && (got = frame_next(&it, r)) != 0)
+		err = got < 0 ? got : put(o, r);
+	return err;
+}
+
+static int copy(struct reframe *o, struct input *in, struct record *r)
+{
+	ssize_t got;
+	do {
+		struct frame f;
+		int err = 0;
+		got = input_fill(in, STDIN_FILENO);
+		while (err == 0 && input_next(in, &f, got == 0))
+			err = put_frame(o, &f, r);
+		if (err < 0)
+			return err;
+	} while (got > 0 || got == ERR_RETRY);
+	if (got < 0)
+		return (int)got;
+	struct input_counts counts;
+	input_counts(in, &counts);
+	if (counts.bad_lines || counts.unknown_keys || counts.stream.damaged ||
+		counts.stream.skipped_bytes)
+		return ERR_FRAME_FORMAT;
+	return o->json ? 0 : stream_flush(o->writer, 0);
+}
+
+int main(int argc, char **argv)
+{
+	struct reframe o = {.cut = STREAM_RECORDS_MAX};
+	struct record r;
+	int c;
+
+	while ((c = getopt(argc, argv, "jn:")) != -1) {
+		if (c == 'j')
+			o.json = true;
+		else if (c == 'n')
+			o.cut = (uint32_t)strtoul(optarg, NULL, 10);
+		else
+			return 64;
+	}
+	struct input *in = input_new();
+	o.writer = stream_writer_new(NULL, write_out, NULL);
+	o.line = malloc(JSONL_LINE_MAX);
+	int err = in && o.writer && o.line && record_init(&r) == 0 ? copy(&o, in, &r) : ERR_MEMORY;
+	if (err == 0 && fflush(stdout) != 0)
+		err = ERR_IO;
+	if (err < 0)
+		fprintf(stderr, "reframe: %s\n", err_sentence(err));
+	record_release(&r);
+	stream_writer_free(o.writer);
+	input_free(in);
+	free(o.line);
+	return err < 0;
+}
