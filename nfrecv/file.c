@@ -46,7 +46,7 @@ static void count_refused(struct nfrecv *n, int err)
 	case ERR_NOT_IP: n->counts[COUNT_NOT_IP]++; break;
 	case ERR_NOT_UDP: n->counts[COUNT_NOT_UDP]++; break;
 	case ERR_TRUNCATED: n->counts[COUNT_TRUNCATED]++; break;
-	case ERR_FRAGMENT_LIMIT: n->counts[COUNT_FRAGMENTS]++; break;
+	case ERR_FRAGMENT_LIMIT: n->refused_fragments++; break;
 	case ERR_LINKTYPE: n->counts[COUNT_LINKTYPE]++; break;
 	default: n->counts[COUNT_BAD_PACKET]++; break;
 	}

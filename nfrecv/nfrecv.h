@@ -65,6 +65,7 @@ struct nfrecv {
 	bool has_filter;
 	struct bpf_program filter; /* over LINKTYPE_RAW: what goes out */
 	uint64_t counts[COUNTERS];
+	uint64_t refused_fragments;
 	struct peer peers[PEERS_MAX + 1];
 };
 

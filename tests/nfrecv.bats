@@ -203,13 +203,13 @@ for i in range(4000):
     if i % 50 == 0:
         time.sleep(0.001)
 PY
-	received() { nfctl exporters --json | jq -e '[.. | objects | select(.address? == "127.0.0.1") | .datagrams] | max == 4000'; }
+	received() { nfctl exporters --json | jq -e '[.. | objects | select(.address? == "127.0.0.1") | .received] | max == 4000'; }
 	wait_for 10 received
 	run nfctl exporters --json
 	dropped=$(jq '[.. | objects | select(.address? == "127.0.0.1") | .ring_full] | max' <<<"$output")
 	# the pipe holds up to 1 MiB, the ring 256 KiB: far less than 4,000 datagrams
 	[ "$dropped" -gt 1000 ] && [ "$dropped" -lt 3900 ] || fail "dropped $dropped"
-	cat "$BATS_TEST_TMPDIR/pipe" >"$BATS_TEST_TMPDIR/out" 3>&- &
+	cat "$BATS_TEST_TMPDIR/pipe" >"$BATS_TEST_TMPDIR/out" 3>&- 4>&- &
 	reader=$!
 	kill "$pid"
 	code=0
@@ -261,7 +261,8 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("127.0.0.1", int(sys.argv[1])))
 c = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 c.sendto(b"before", ("127.0.0.1", int(sys.argv[1])))
-os.dup2(s.fileno(), 3, inheritable=True)
+os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
 os.dup2(os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT), 1)
 os.execvpe("nfrecv", ["nfrecv"], dict(os.environ, LISTEN_FDS="1", LISTEN_PID=str(os.getpid())))
 PY
