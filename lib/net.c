@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -132,32 +133,68 @@ int net_prepare(int fd, uint64_t rcvbuf)
 	return 0;
 }
 
-/* Joins the group that the socket is bound to, if it is one. */
+/* Joins the group that the socket is bound to. */
 static int join(int fd, const struct net_address *a)
 {
 	if (a->addr.ss_family == AF_INET) {
 		const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)&a->addr;
 		struct ip_mreqn m = {.imr_multiaddr = v4->sin_addr};
 		memcpy(&m.imr_ifindex, v4->sin_zero, sizeof m.imr_ifindex);
-		return IN_MULTICAST(ntohl(v4->sin_addr.s_addr))
-			? setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof m)
-			: 0;
+		return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof m);
 	}
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)&a->addr;
 	struct ipv6_mreq m = {v6->sin6_addr, v6->sin6_scope_id};
-	return IN6_IS_ADDR_MULTICAST(&v6->sin6_addr)
-		? setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &m, sizeof m)
-		: 0;
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &m, sizeof m);
+}
+
+static bool is_group(const struct net_address *a)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)&a->addr;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)&a->addr;
+	return a->addr.ss_family == AF_INET ? IN_MULTICAST(ntohl(v4->sin_addr.s_addr))
+					    : IN6_IS_ADDR_MULTICAST(&v6->sin6_addr);
+}
+
+/* A socket bound to the address; -1 with errno. */
+static int bound_socket(const struct net_address *a)
+{
+	int fd = socket(a->addr.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	bool v6 = a->addr.ss_family == AF_INET6, group = is_group(a);
+	if ((v6 && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0)) ||
+		(group && set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1)) ||
+		bind(fd, (const struct sockaddr *)&a->addr, a->len) || (group && join(fd, a))) {
+		int why = errno;
+		close(fd);
+		errno = why;
+		return -1;
+	}
+	return fd;
+}
+
+/* The same port of all IPv4 addresses, if `a` is that of all addresses. */
+static bool without_ipv6(const struct net_address *a, struct net_address *out)
+{
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)&a->addr;
+	struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)&out->addr;
+	if (a->addr.ss_family != AF_INET6 || !IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr))
+		return false;
+	memset(out, 0, sizeof *out);
+	v4->sin_family = AF_INET;
+	v4->sin_port = v6->sin6_port;
+	out->len = sizeof *v4;
+	return true;
 }
 
 int net_listen(const struct net_address *a, uint64_t rcvbuf)
 {
-	int fd = socket(a->addr.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || (a->addr.ss_family == AF_INET6 && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0)) ||
-		bind(fd, (const struct sockaddr *)&a->addr, a->len) || join(fd, a)) {
+	struct net_address v4;
+	int fd = bound_socket(a);
+	if (fd < 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL) && without_ipv6(a, &v4))
+		fd = bound_socket(&v4);
+	if (fd < 0) {
 		log_error("listen: %s", strerror(errno));
-		if (fd >= 0)
-			close(fd);
 		return ERR_IO;
 	}
 	if (net_prepare(fd, rcvbuf) != 0) {
@@ -207,6 +244,15 @@ uint16_t net_port(int fd)
 	if (a.ss_family == AF_INET)
 		return ntohs(((struct sockaddr_in *)(void *)&a)->sin_port);
 	return a.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)(void *)&a)->sin6_port) : 0;
+}
+
+void net_drops(int fd, uint32_t *drops)
+{
+	uint32_t info[SK_MEMINFO_VARS];
+	socklen_t len = sizeof info;
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) == 0 &&
+		len >= (SK_MEMINFO_DROPS + 1) * sizeof info[0])
+		*drops = info[SK_MEMINFO_DROPS];
 }
 
 struct net_batch {

@@ -17,8 +17,8 @@ struct net_address {
  * too. A multicast group may be followed by %INTERFACE. Returns 0, or ERR_SYNTAX. */
 int net_parse(const char *text, struct net_address *out);
 
-/* Opens a UDP socket bound to `a` (joining it if it is a multicast group), non-blocking and prepared by
- * net_prepare. Returns the descriptor, or ERR_IO after a log line. */
+/* Opens a UDP socket bound to `a` (joining it, and sharing it with other listeners, if it is a multicast group),
+ * non-blocking and prepared by net_prepare. Where the kernel has no IPv6, [::] is 0.0.0.0. Returns the descriptor, or ERR_IO after a log line. */
 int net_listen(const struct net_address *a, uint64_t rcvbuf);
 
 /* Asks a bound socket for receive timestamps, destination addresses and the count of drops, and for a receive
@@ -44,6 +44,10 @@ int net_receive(struct net_batch *b, int fd, uint32_t *drops);
 
 /* Datagram i of the last net_receive, whose socket is bound to `port`. */
 void net_datagram(const struct net_batch *b, int i, uint16_t port, struct datagram *out);
+
+/* Sets *drops to the count of datagrams that the kernel has dropped on this socket until now, modulo 2^32; leaves it
+ * where the kernel does not say. */
+void net_drops(int fd, uint32_t *drops);
 
 /* The port that a socket is bound to; 0 if it is not. */
 uint16_t net_port(int fd);

@@ -1,19 +1,19 @@
 /* Replaying capture files, by libpcap. */
 #include "nfrecv.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "lib/log.h"
+#include "lib/packet.h"
 
-#define WRITE_SIZE (512 * 1024) /* the ring is written out when it holds that much */
+#define WRITE_SIZE (512 * 1024)
 
 struct replay {
 	struct nfrecv *n;
 	uint64_t first_ns;  /* time of the first packet */
 	uint64_t start_ns;  /* monotonic time when it was sent */
 	bool started;
+	/* The ring is written out when it holds that much: no more than half of it, since the largest
+	 * record is a quarter of the smallest ring. */
+	size_t write_size;
 };
 
 /* Waits until the packet's time has come. Returns 0 or a negative code. */
@@ -59,6 +59,9 @@ static int take_packet(struct replay *r, uint32_t linktype, const struct pcap_pk
 	const uint8_t *bytes;
 	/* libpcap was asked for nanoseconds: they stand where microseconds do */
 	struct instant when = {(uint64_t)h->ts.tv_sec * NS_PER_S + (uint64_t)h->ts.tv_usec, 9};
+	int err = pace(r, when.ns);
+	if (err || n->stage.signals)
+		return err;
 	int got = defrag_datagram(n->defrag, linktype, frame, h->caplen, when, &d);
 	n->counts[COUNT_RECEIVED]++;
 	if (got < 0)
@@ -66,33 +69,40 @@ static int take_packet(struct replay *r, uint32_t linktype, const struct pcap_pk
 	if (got <= 0)
 		return 0;
 	peer_count(n, &d);
-	int err = pace(r, when.ns);
-	if (!err && put_datagram(n, &d) == ERR_RETRY) {
-		err = flush_ring(n);
-		put_datagram(n, &d); /* the ring is empty: it fits */
-	}
-	if (!err && ring_peek(&n->ring, &bytes) >= WRITE_SIZE)
-		err = flush_ring(n);
-	return err;
+	put_datagram(n, &d); /* it fits: see write_size */
+	return ring_peek(&n->ring, &bytes) >= r->write_size ? flush_ring(n) : 0;
 }
 
-static int replay_capture(struct replay *r, pcap_t *capture, const char *name)
+/* Links that packet_ip does not know are worth a word; their packets are counted. */
+static void check_linktype(uint32_t linktype, const char *name)
+{
+	struct packet p;
+	const char *type = pcap_datalink_val_to_name((int)linktype);
+	if (packet_ip(linktype, NULL, 0, &p) == ERR_LINKTYPE)
+		log_error("%s: %s linktype=%s", name, err_sentence(ERR_LINKTYPE), type ? type : "unknown");
+}
+
+static int replay_capture(struct replay *r, const struct capture *c, const char *name)
 {
 	/* libpcap's numbers of a few types differ from the file's; raw IP is one of them */
-	int dlt = pcap_datalink(capture);
+	int dlt = pcap_datalink(c->pcap);
 	uint32_t linktype = dlt == DLT_RAW ? LINKTYPE_RAW : (uint32_t)dlt;
+	const struct stage *stage = &r->n->stage;
 	struct pcap_pkthdr *h;
 	const uint8_t *frame;
-	int got, err = 0;
-	while (!err && !r->n->stage.signals && (got = pcap_next_ex(capture, &h, &frame)) == 1) {
+	int got = 0, err = 0;
+	check_linktype(linktype, name);
+	while (!err && !stage->signals && (got = pcap_next_ex(c->pcap, &h, &frame)) == 1) {
 		err = take_packet(r, linktype, h, frame);
 		if (!err && r->n->counts[COUNT_RECEIVED] % 4096 == 0) /* look for signals and questions */
 			err = stage_wait(&r->n->stage, NULL, 0, 0);
 	}
-	if (err || r->n->stage.signals)
+	if (!err)
+		err = c->err;
+	if (err || stage->signals)
 		return err;
 	if (got == PCAP_ERROR) {
-		log_error("%s: %s packets=%llu", name, pcap_geterr(capture),
+		log_error("%s: %s packets=%llu", name, pcap_geterr(c->pcap),
 			(unsigned long long)r->n->counts[COUNT_RECEIVED]);
 		return ERR_PCAP_TORN;
 	}
@@ -101,23 +111,21 @@ static int replay_capture(struct replay *r, pcap_t *capture, const char *name)
 
 static int replay_file(struct replay *r, const char *name)
 {
-	char why[PCAP_ERRBUF_SIZE];
-	pcap_t *capture = pcap_open_offline_with_tstamp_precision(name, PCAP_TSTAMP_PRECISION_NANO, why);
-	if (!capture) {
-		log_error("%s: %s", name, why);
-		return ERR_PCAP_MAGIC;
-	}
-	int err = replay_capture(r, capture, name);
-	pcap_close(capture);
+	struct capture c;
+	int err = capture_open(&c, r->n, name);
+	if (!err && c.pcap)
+		err = replay_capture(r, &c, name);
+	capture_close(&c);
 	return err;
 }
 
 int run_files(struct nfrecv *n)
 {
 	const struct config *c = n->config;
+	size_t write_size = c->ring / 2 < WRITE_SIZE ? c->ring / 2 : WRITE_SIZE;
 	int err = 0;
 	for (uint64_t loop = 0; !err && (c->loops == 0 || loop < c->loops); loop++) {
-		struct replay r = {.n = n};
+		struct replay r = {.n = n, .write_size = write_size};
 		for (size_t i = 0; !err && i < c->file_count && !n->stage.signals; i++)
 			err = replay_file(&r, c->files[i]);
 		if (n->stage.signals)

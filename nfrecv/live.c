@@ -20,7 +20,8 @@ struct live {
 	struct net_batch *batch;
 	struct live_socket sockets[SOCKETS_MAX];
 	size_t count;
-	struct log_limit limit; /* of the message that the ring is full */
+	uint64_t drain_ns;      /* real time when the drain began: what came later is the next one's */
+	struct log_limit ring_limit, kernel_limit; /* of the messages about drops */
 };
 
 static void drop(struct live *l, struct peer *peer)
@@ -29,37 +30,60 @@ static void drop(struct live *l, struct peer *peer)
 	char address[IP_TEXT_MAX];
 	peer->ring_full++;
 	l->n->counts[COUNT_RING_FULL]++;
-	if (log_limit(&l->limit, &missed))
+	if (log_limit(&l->ring_limit, &missed))
 		log_warn("the ring is full: the reader of standard output is too slow exporter=%s dropped=%llu",
 			ip_text(&peer->address, address), (unsigned long long)l->n->counts[COUNT_RING_FULL]);
 }
 
-/* Receives a batch. `keep` says to make room by waiting for the reader rather than to drop. Returns
- * how many datagrams came, or a negative code. */
+static void count_kernel_drops(struct live *l, struct live_socket *s, uint32_t drops)
+{
+	uint64_t missed;
+	uint32_t more = drops - s->drops; /* modulo 2^32 */
+	if (!more)
+		return;
+	l->n->counts[COUNT_KERNEL_DROPS] += more;
+	s->drops = drops;
+	if (log_limit(&l->kernel_limit, &missed))
+		log_warn("the kernel dropped datagrams: a larger --rcvbuf holds longer bursts port=%u kernel_drops=%llu",
+			s->port, (unsigned long long)l->n->counts[COUNT_KERNEL_DROPS]);
+}
+
+/* Puts a datagram in the ring, or drops it. `keep` says to make room by waiting for the reader.
+ * Returns 0 or what went wrong in that. */
+static int take(struct live *l, const struct datagram *d, bool keep)
+{
+	struct peer *peer = peer_count(l->n, d);
+	int err = 0, put = put_datagram(l->n, d);
+	if (put == ERR_RETRY && keep) {
+		err = flush_ring(l->n);
+		put = put_datagram(l->n, d);
+	}
+	l->n->counts[COUNT_RECEIVED]++;
+	if (put == ERR_RETRY)
+		drop(l, peer);
+	return err;
+}
+
+/* Receives a batch, and takes all of it even where the reader fails, so that all is counted. Returns how many
+ * datagrams came, 0 where the last one came after the drain began, or a negative code. */
 static int receive(struct live *l, struct live_socket *s, bool keep)
 {
 	uint32_t drops = s->drops;
+	struct datagram d = {.len = 0};
 	int n = net_receive(l->batch, s->fd, &drops), err = 0;
 	if (n < 0) {
 		log_error("receive: %s", strerror(errno));
 		return n;
 	}
-	l->n->counts[COUNT_KERNEL_DROPS] += drops - s->drops;
-	s->drops = drops;
-	for (int i = 0; i < n && !err; i++) {
-		struct datagram d;
+	count_kernel_drops(l, s, drops);
+	for (int i = 0; i < n; i++) {
 		net_datagram(l->batch, i, s->port, &d);
-		struct peer *peer = peer_count(l->n, &d);
-		l->n->counts[COUNT_RECEIVED]++;
-		int put = put_datagram(l->n, &d);
-		if (put == ERR_RETRY && keep) {
-			err = flush_ring(l->n);
-			put = put_datagram(l->n, &d);
-		}
-		if (put == ERR_RETRY)
-			drop(l, peer);
+		int e = take(l, &d, keep && !err);
+		err = err ? err : e;
 	}
-	return err ? err : n;
+	if (err)
+		return err;
+	return l->drain_ns && d.received.ns > l->drain_ns ? 0 : n;
 }
 
 /* Takes what a socket has, up to a number of batches. */
@@ -100,6 +124,7 @@ static int turn(struct live *l)
 static int drain(struct live *l)
 {
 	int err = 0;
+	l->drain_ns = instant_now().ns;
 	for (size_t i = 0; i < l->count && !err; i++)
 		err = receive_turn(l, &l->sockets[i], UINT32_MAX, true);
 	return err ? err : flush_ring(l->n);
@@ -109,7 +134,9 @@ static int add_socket(struct live *l, int fd)
 {
 	if (fd < 0)
 		return fd;
-	l->sockets[l->count++] = (struct live_socket){.fd = fd, .port = net_port(fd)};
+	struct live_socket *s = &l->sockets[l->count++];
+	*s = (struct live_socket){.fd = fd, .port = net_port(fd)};
+	net_drops(fd, &s->drops); /* of a passed socket: its former owner has counted them */
 	return 0;
 }
 
@@ -147,8 +174,12 @@ int run_live(struct nfrecv *n)
 		err = turn(&l);
 	if (!err)
 		err = drain(&l);
-	for (size_t i = 0; i < l.count; i++)
+	for (size_t i = 0; i < l.count; i++) {
+		uint32_t drops = l.sockets[i].drops;
+		net_drops(l.sockets[i].fd, &drops); /* those behind the last datagram too */
+		count_kernel_drops(&l, &l.sockets[i], drops);
 		close(l.sockets[i].fd);
+	}
 	net_batch_free(l.batch);
 	return err;
 }

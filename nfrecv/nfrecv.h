@@ -91,6 +91,20 @@ int write_ring(struct nfrecv *n);
 /* Writes all that the ring holds, waiting where need be. Returns 0 or a code of stage_write. */
 int flush_ring(struct nfrecv *n);
 
+/* A capture file that is being read. */
+struct capture {
+	struct nfrecv *n;
+	pcap_t *pcap; /* NULL: a signal came before it could be opened */
+	int fd;
+	bool pauses;  /* it is no regular file: reading may have to wait */
+	int err;      /* what went wrong while waiting: to be looked at when the file seems to end */
+};
+
+/* Opens a capture; "-" is standard input. One at a time. Returns 0, or a negative code: of
+ * flush_ring, or after a log line. */
+int capture_open(struct capture *c, struct nfrecv *n, const char *name);
+void capture_close(struct capture *c);
+
 /* The two ways to run; both return 0 or a negative code, the second after a log line. */
 int run_files(struct nfrecv *n);
 int run_live(struct nfrecv *n);

@@ -17,7 +17,7 @@ static const struct opt options[] = {
 	{OPT_INDEX, "index", "LIST", "fields to index beside last_switched"},
 	{OPT_EXTRA, "extra", "on|off", "a column of JSON for elements that no field claims (on)"},
 	{OPT_MAX_AGE, "max-age", "DAYS", "delete rows whose last_switched is older"},
-	{OPT_MAX_SIZE, "max-size", "BYTES", "delete the oldest rows when the file holds more (K, M or G may follow)"},
+	{OPT_MAX_SIZE, "max-size", "BYTES", "delete the rows stored first when the file holds more (K, M, G)"},
 };
 
 int sqlite_failed(struct sqlite_sink *s, const char *doing)

@@ -8,18 +8,30 @@
 #define ROWS_A_STEP 5000
 #define TIME_NS     (200 * NS_PER_MS) /* of one call */
 
-/* Deletes a step's rows that are older than `before`, oldest first. Returns their number, or -1. */
-static int delete_some(struct sqlite_sink *s, sqlite3_int64 before)
+/* What goes next: so many of the rows that were stored first, or of those before a time. */
+struct step {
+	bool by_time;
+	sqlite3_int64 before;
+	int rows; /* 0: none */
+};
+
+/* Returns how many rows were deleted, or -1. */
+static int delete_some(struct sqlite_sink *s, struct step step)
 {
-	char *sql = sqlite3_mprintf("DELETE FROM \"%w\" WHERE rowid IN (SELECT rowid FROM \"%w\" "
-				    "WHERE last_switched < %lld ORDER BY last_switched LIMIT %d)",
-		s->table, s->table, before, ROWS_A_STEP);
+	char *sql = step.by_time
+		? sqlite3_mprintf("DELETE FROM \"%w\" WHERE rowid IN (SELECT rowid FROM \"%w\" "
+				  "WHERE last_switched < %lld ORDER BY last_switched LIMIT %d)",
+			  s->table, s->table, step.before, step.rows)
+		: sqlite3_mprintf("DELETE FROM \"%w\" WHERE rowid IN (SELECT rowid FROM \"%w\" "
+				  "ORDER BY rowid LIMIT %d)",
+			  s->table, s->table, step.rows);
 	int rc = sql ? sqlite_run(s, sql) : SQLITE_NOMEM;
 	sqlite3_free(sql);
 	return rc == SQLITE_OK ? sqlite3_changes(s->db) : -1;
 }
 
-static sqlite3_int64 pragma_number(struct sqlite_sink *s, const char *sql)
+/* The one number that a query gives. */
+static sqlite3_int64 number(struct sqlite_sink *s, const char *sql)
 {
 	sqlite3_stmt *statement;
 	sqlite3_int64 v = 0;
@@ -32,36 +44,43 @@ static sqlite3_int64 pragma_number(struct sqlite_sink *s, const char *sql)
 /* The bytes of the database that hold something. */
 static uint64_t used_bytes(struct sqlite_sink *s)
 {
-	sqlite3_int64 pages = pragma_number(s, "PRAGMA page_count") - pragma_number(s, "PRAGMA freelist_count");
-	return (uint64_t)(pages * pragma_number(s, "PRAGMA page_size"));
+	sqlite3_int64 pages = number(s, "PRAGMA page_count") - number(s, "PRAGMA freelist_count");
+	return (uint64_t)(pages * number(s, "PRAGMA page_size"));
 }
 
-/* The time before which rows go now; 0: none go. */
-static sqlite3_int64 limit(struct sqlite_sink *s)
+/* How many rows hold `excess` of the `used` bytes; by row ids, since counting reads the whole table. */
+static int rows_of(struct sqlite_sink *s, uint64_t excess, uint64_t used)
 {
-	uint64_t now = instant_now().ns;
-	if (s->max_size && used_bytes(s) > s->max_size)
-		return INT64_MAX;
-	return s->max_age_ns && s->max_age_ns < now ? (sqlite3_int64)(now - s->max_age_ns) : 0;
+	char *sql = sqlite3_mprintf("SELECT max(rowid) - min(rowid) + 1 FROM \"%w\"", s->table);
+	sqlite3_int64 rows = sql ? number(s, sql) : 0;
+	sqlite3_free(sql);
+	double share = (double)excess / (double)used * (double)rows;
+	return share < ROWS_A_STEP ? (int)share + (rows > 0) : ROWS_A_STEP;
+}
+
+static struct step next_step(struct sqlite_sink *s)
+{
+	uint64_t now = instant_now().ns, used = s->max_size ? used_bytes(s) : 0;
+	if (used > s->max_size)
+		return (struct step){false, 0, rows_of(s, used - s->max_size, used)};
+	if (s->max_age_ns && s->max_age_ns < now)
+		return (struct step){true, (sqlite3_int64)(now - s->max_age_ns), ROWS_A_STEP};
+	return (struct step){false, 0, 0};
 }
 
 int prune(struct sqlite_sink *s)
 {
-	uint64_t end = monotonic_ns() + TIME_NS;
-	sqlite3_int64 before;
-	bool any = false;
-	while ((before = limit(s)) != 0 && monotonic_ns() < end) {
-		int n = delete_some(s, before);
+	uint64_t end = monotonic_ns() + TIME_NS, before = s->pruned;
+	struct step step;
+	while ((step = next_step(s)).rows > 0 && monotonic_ns() < end) {
+		int n = delete_some(s, step);
 		if (n < 0)
 			return sqlite_failed(s, "pruning");
 		s->pruned += (uint64_t)n;
-		any |= n > 0;
-		if (n < ROWS_A_STEP && before != INT64_MAX)
-			break;
-		if (n == 0)
+		if (n < step.rows)
 			break;
 	}
-	if (any && sqlite_run(s, "PRAGMA incremental_vacuum") != SQLITE_OK)
+	if (s->pruned > before && sqlite_run(s, "PRAGMA incremental_vacuum") != SQLITE_OK)
 		return sqlite_failed(s, "giving back pages");
 	return 0;
 }

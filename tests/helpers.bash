@@ -33,9 +33,9 @@ goflow_teardown() {
 
 # background PROGRAM ARGUMENT...: starts it, to be ended with the test; $pid is its process id.
 # Redirections are the caller's:  background nfrecv -l 127.0.0.1:$port >out 2>err
-# A shell lets what it starts behind it ignore SIGINT; here it does what it does by default.
+# A shell lets what it starts behind it ignore SIGINT and read nothing; here neither is so.
 background() {
-	env --default-signal=INT,QUIT "$@" 3>&- &
+	env --default-signal=INT,QUIT "$@" <&0 3>&- &
 	pid=$!
 	echo "$pid" >>"$BATS_TEST_TMPDIR/.pids"
 }
