@@ -1,9 +1,9 @@
 /* defrag: from captured frames to whole UDP datagrams: packet_ip, reassembly of IPv4 and IPv6
  * fragments (RFC 791, 3.2; RFC 8200, 4.5), packet_udp.
  *
- * Bounded: a fixed number of packets in reassembly, each of at most 65,535 bytes of payload, given up
- * 30 s (of capture time) after their first fragment; the oldest goes first when there is no room.
- * Overlapping fragments condemn their packet (RFC 5722). */
+ * Bounded: a fixed number of packets in reassembly, each of at most 65,535 bytes of payload, given
+ * up 30 s (of capture time) after their first fragment; the oldest goes first when there is no
+ * room. Overlapping fragments condemn their packet (RFC 5722). */
 #ifndef GOFLOW_DEFRAG_H
 #define GOFLOW_DEFRAG_H
 

@@ -108,8 +108,10 @@ static void ask_buffer(int fd, uint64_t bytes)
 		set_int(fd, SOL_SOCKET, SO_RCVBUF, want);
 	uint64_t got = granted(fd);
 	if (got < (uint64_t)want)
-		log_warn("the kernel gave a smaller receive buffer: raise it with sysctl -w net.core.rmem_max=%d "
-			 "asked=%d got=%llu", want, want, (unsigned long long)got);
+		log_warn("the kernel gave a smaller receive buffer: raise it with sysctl -w "
+			 "net.core.rmem_max=%d "
+			 "asked=%d got=%llu",
+			want, want, (unsigned long long)got);
 }
 
 int net_prepare(int fd, uint64_t rcvbuf)
@@ -208,7 +210,8 @@ static bool is_datagram_socket(int fd)
 {
 	int type = 0;
 	socklen_t len = sizeof type;
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_DGRAM && net_port(fd) != 0;
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_DGRAM &&
+	       net_port(fd) != 0;
 }
 
 int net_passed(int *fds, size_t max)
@@ -237,7 +240,7 @@ int net_passed(int *fds, size_t max)
 
 uint16_t net_port(int fd)
 {
-	struct sockaddr_storage a;
+	struct sockaddr_storage a = {0};
 	socklen_t len = sizeof a;
 	if (getsockname(fd, (struct sockaddr *)&a, &len) != 0)
 		return 0;
@@ -334,7 +337,8 @@ static void set_from_control(struct datagram *d, const struct cmsghdr *c)
 	uint8_t bytes[4];
 	if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS) {
 		memcpy(&t, CMSG_DATA(c), sizeof t);
-		d->received = (struct instant){(uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec, 9};
+		d->received =
+			(struct instant){(uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec, 9};
 	} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 		memcpy(&v4, CMSG_DATA(c), sizeof v4);
 		memcpy(bytes, &v4.ipi_addr, sizeof bytes);

@@ -1,4 +1,5 @@
-/* net: UDP sockets to receive export datagrams on: addresses, listening, sockets passed by a service manager. */
+/* net: UDP sockets to receive export datagrams on: addresses, listening, sockets passed by a
+ * service manager. */
 #ifndef GOFLOW_NET_H
 #define GOFLOW_NET_H
 
@@ -13,22 +14,23 @@ struct net_address {
 	socklen_t len;
 };
 
-/* Parses "[ADDR]:PORT", "ADDR:PORT" (IPv4), ":PORT" or "PORT"; without an address it is [::], which takes IPv4
- * too. A multicast group may be followed by %INTERFACE. Returns 0, or ERR_SYNTAX. */
+/* Parses "[ADDR]:PORT", "ADDR:PORT" (IPv4), ":PORT" or "PORT"; without an address it is [::], which
+ * takes IPv4 too. A multicast group may be followed by %INTERFACE. Returns 0, or ERR_SYNTAX. */
 int net_parse(const char *text, struct net_address *out);
 
-/* Opens a UDP socket bound to `a` (joining it, and sharing it with other listeners, if it is a multicast group),
- * non-blocking and prepared by net_prepare. Where the kernel has no IPv6, [::] is 0.0.0.0. Returns the descriptor, or ERR_IO after a log line. */
+/* Opens a UDP socket bound to `a` (joining it, and sharing it with other listeners, if it is a
+ * multicast group), non-blocking and prepared by net_prepare. Where the kernel has no IPv6, [::] is
+ * 0.0.0.0. Returns the descriptor, or ERR_IO after a log line. */
 int net_listen(const struct net_address *a, uint64_t rcvbuf);
 
-/* Asks a bound socket for receive timestamps, destination addresses and the count of drops, and for a receive
- * buffer of rcvbuf bytes; a warning names the sysctl where the kernel gave less. Makes it
+/* Asks a bound socket for receive timestamps, destination addresses and the count of drops, and for
+ * a receive buffer of rcvbuf bytes; a warning names the sysctl where the kernel gave less. Makes it
  * non-blocking. Returns 0, or ERR_IO after a log line. */
 int net_prepare(int fd, uint64_t rcvbuf);
 
-/* Datagram sockets passed by a service manager (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor 3
- * on), which it removes from the environment. Returns how many of them it wrote to fds (at most
- * max), 0 if none were passed, or ERR_SYNTAX after a log line. */
+/* Datagram sockets passed by a service manager (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from
+ * descriptor 3 on), which it removes from the environment. Returns how many of them it wrote to fds
+ * (at most max), 0 if none were passed, or ERR_SYNTAX after a log line. */
 int net_passed(int *fds, size_t max);
 
 #define NET_BATCH 64 /* datagrams in one system call */
@@ -38,15 +40,16 @@ struct net_batch;
 struct net_batch *net_batch_new(void);
 void net_batch_free(struct net_batch *b);
 
-/* Receives up to NET_BATCH datagrams without blocking. Returns how many, 0 if none are there, or ERR_IO.
- * *drops is set to the kernel's count of datagrams dropped on this socket, if it was told. */
+/* Receives up to NET_BATCH datagrams without blocking. Returns how many, 0 if none are there, or
+ * ERR_IO. *drops is set to the kernel's count of datagrams dropped on this socket, if it was told.
+ */
 int net_receive(struct net_batch *b, int fd, uint32_t *drops);
 
 /* Datagram i of the last net_receive, whose socket is bound to `port`. */
 void net_datagram(const struct net_batch *b, int i, uint16_t port, struct datagram *out);
 
-/* Sets *drops to the count of datagrams that the kernel has dropped on this socket until now, modulo 2^32; leaves it
- * where the kernel does not say. */
+/* Sets *drops to the count of datagrams that the kernel has dropped on this socket until now,
+ * modulo 2^32; leaves it where the kernel does not say. */
 void net_drops(int fd, uint32_t *drops);
 
 /* The port that a socket is bound to; 0 if it is not. */

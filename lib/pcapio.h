@@ -46,7 +46,8 @@ ssize_t pcapio_fill(struct pcapio_reader *r, int fd);
  * makes no sense from here on. */
 int pcapio_next(struct pcapio_reader *r, struct pcapio_packet *p);
 
-/* At the end of the input: bytes of an unfinished packet or header left over (0: it ended cleanly). */
+/* At the end of the input: bytes of an unfinished packet or header left over (0: it ended cleanly).
+ */
 size_t pcapio_torn(const struct pcapio_reader *r);
 
 /* How many bytes of the input have been handed out: the offset of the next packet, for messages. */

@@ -44,6 +44,7 @@ enum {
 	COUNT_FRAMES,
 	COUNT_BATCHES,
 	COUNT_RETRIES,
+	COUNT_SATURATED,
 	COUNT_DAMAGED_FRAMES,
 	COUNT_MISSING_FRAMES,
 	COUNT_DAMAGED_RECORDS,
@@ -63,6 +64,7 @@ static const struct counter counters[COUNTERS] = {
 	[COUNT_FRAMES] = {"frames", COUNTER_INFO, "frames read"},
 	[COUNT_BATCHES] = {"batches", COUNTER_INFO, "transactions committed"},
 	[COUNT_RETRIES] = {"retries", COUNTER_INFO, "attempts to store that failed"},
+	[COUNT_SATURATED] = {"saturated", COUNTER_INFO, "values stored as the largest that their column holds"},
 	[COUNT_DAMAGED_FRAMES] = {"damaged_frames", COUNTER_INFO, "frames given up as damaged"},
 	[COUNT_MISSING_FRAMES] = {"missing_frames", COUNTER_INFO, "frames missing by their numbers"},
 	[COUNT_DAMAGED_RECORDS] = {"damaged_records", COUNTER_INFO, "records of the damaged frames, as far as known"},
@@ -85,6 +87,7 @@ struct sink {
 	struct sink_ack ack;
 	int fd;
 	bool opened, said_json;
+	bool upkeep_fails, upkeep_due; /* of ops->tick: said so; more to do at once */
 	struct frame frames[FRAMES_MAX];
 	struct sink_batch batch;
 	uint8_t *bytes; /* BATCH_BYTES: the payloads of the frames in hand */
@@ -176,6 +179,7 @@ static void count_stored(struct sink *s, const struct sink_result *result)
 	s->counts[COUNT_STORED] += result->stored;
 	s->counts[COUNT_DUPLICATE] += result->duplicate;
 	s->counts[COUNT_REFUSED] += result->refused;
+	s->counts[COUNT_SATURATED] += result->saturated;
 	s->counts[COUNT_WAITING] = 0;
 	s->counts[COUNT_BATCHES]++;
 	if (result->received_ns)
@@ -248,6 +252,34 @@ static int take_frames(struct sink *s, bool last)
 	return err;
 }
 
+/* The sink's own pruning. What fails there is said once and tried again; that records cannot be stored
+ * is for the next batch to find out. Returns 0, or ERR_CONFIG. */
+static int upkeep(struct sink *s)
+{
+	if (!s->ops->tick || !s->opened)
+		return 0;
+	int done = s->ops->tick(s->self);
+	bool fails = done < 0;
+	s->tick_ns = monotonic_ns();
+	s->upkeep_due = done > 0;
+	if (fails && !s->upkeep_fails)
+		log_warn("upkeep failed, trying again: %s", s->ops->why(s->self));
+	else if (!fails && s->upkeep_fails)
+		log_info("upkeep works again");
+	s->upkeep_fails = fails;
+	return done == ERR_CONFIG ? done : 0;
+}
+
+/* All that is to be pruned, when the input has ended. */
+static int last_upkeep(struct sink *s)
+{
+	int err;
+	do
+		err = upkeep(s);
+	while (!err && s->upkeep_due && stage_wait(&s->stage, NULL, 0, 0) >= 0 && !stage_expired(&s->stage));
+	return err;
+}
+
 /* What is due by time. Returns 0 or a negative code. */
 static int do_timers(struct sink *s)
 {
@@ -257,21 +289,14 @@ static int do_timers(struct sink *s)
 		if (err)
 			return err;
 	}
-	if (s->ops->tick && s->opened && now - s->tick_ns >= TICK_NS) {
-		s->tick_ns = now;
-		if (s->ops->tick(s->self) != 0) {
-			outage_begins(s);
-			s->ops->close(s->self);
-			s->opened = false;
-			return store(s);
-		}
-	}
-	return 0;
+	return s->upkeep_due || now - s->tick_ns >= TICK_NS ? upkeep(s) : 0;
 }
 
 static int next_timer_ms(const struct sink *s)
 {
 	uint64_t now = monotonic_ns(), wait = TICK_NS;
+	if (s->upkeep_due)
+		return 0;
 	if (s->batch.count) {
 		uint64_t due = s->first_ns + s->set.linger_ns;
 		uint64_t left = due > now ? due - now : 0;
@@ -280,6 +305,13 @@ static int next_timer_ms(const struct sink *s)
 		return -1;
 	}
 	return (int)(wait / NS_PER_MS) + (wait > 0);
+}
+
+/* The end by a signal: what was read is stored, once, unless a second signal wants to be gone. */
+static int stop(struct sink *s)
+{
+	int err = s->stage.signals > 1 ? 0 : store(s);
+	return err ? err : ERR_STOPPED;
 }
 
 /* Reads to the end of the input. Returns 0 or what ended it. */
@@ -292,7 +324,7 @@ static int run(struct sink *s)
 		if (ready < 0)
 			return ready;
 		if (stage_expired(&s->stage))
-			return ERR_STOPPED;
+			return stop(s);
 		err = do_timers(s);
 		if (err || ready == 0)
 			continue;
@@ -307,9 +339,7 @@ static int run(struct sink *s)
 		err = take_frames(s, true);
 	if (!err)
 		err = store(s);
-	if (!err && s->ops->tick)
-		s->ops->tick(s->self);
-	return err;
+	return err ? err : last_upkeep(s);
 }
 
 /* Beginning and ending ------------------------------------------------------------------------------ */
@@ -319,14 +349,17 @@ static enum exit_code conclude(struct sink *s, const struct stats_source *source
 	uint64_t left = s->counts[COUNT_WAITING];
 	if (err == ERR_IO)
 		log_error("%s: %s", err_sentence(err), strerror(errno));
+	if (err == ERR_MEMORY)
+		log_error("%s", err_sentence(err));
 	if (err == ERR_STOPPED)
 		log_error("stopped before the input ended not_stored=%llu", (unsigned long long)left);
 	else if (err && left)
 		log_error("given up not_stored=%llu", (unsigned long long)left);
 	s->counts[COUNT_WAITING] = 0;
 	s->counts[COUNT_NOT_STORED] = left;
-	uint64_t lost = stats_totals(source) + s->counts[COUNT_DAMAGED_FRAMES] + s->counts[COUNT_MISSING_FRAMES] +
-			s->counts[COUNT_BAD_LINES];
+	uint64_t lost = stats_totals(source); /* which brings the counters up to date */
+	lost += s->counts[COUNT_DAMAGED_FRAMES] + s->counts[COUNT_MISSING_FRAMES] + s->counts[COUNT_SKIPPED_BYTES] +
+		s->counts[COUNT_BAD_LINES];
 	switch (err) {
 	case 0: return lost ? EXIT_LOSSES : EXIT_DONE;
 	case ERR_RETRY: return EXIT_SERVER;

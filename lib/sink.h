@@ -20,6 +20,7 @@ struct sink_result {
 	uint64_t duplicate; /* of frames whose (stream id, sequence) was stored before */
 	uint64_t refused;   /* which the server will never take */
 	uint64_t received_ns; /* when the last of them was received; 0: not known */
+	uint64_t saturated;   /* values too large for their column, stored as the largest that it holds */
 };
 
 struct sink_ops {
@@ -39,7 +40,9 @@ struct sink_ops {
 	 * and tries the same batch again) or ERR_CONFIG. */
 	int (*store)(void *self, const struct sink_batch *batch, struct sink_result *result);
 
-	/* Called about once a second between batches: pruning. Returns like store. May be NULL. */
+	/* Called about once a second between batches, and at the end: pruning. Takes a fraction of a second.
+	 * Returns 0; 1: there is more to do, it is called again soon; ERR_RETRY: it is called again later;
+	 * ERR_CONFIG. May be NULL. */
 	int (*tick)(void *self);
 
 	/* Disconnects, rolling back; open may follow. */

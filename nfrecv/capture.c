@@ -1,6 +1,6 @@
-/* A capture file for libpcap, read so that an input that pauses holds up nothing else: what came before it goes out,
- * signals and questions are answered. */
-#include "nfrecv.h"
+/* A capture file for libpcap, read so that an input that pauses holds up nothing else: what came
+ * before it goes out, signals and questions are answered. */
+#include "nfrecv/nfrecv.h"
 
 #include <errno.h>
 #include <fcntl.h>

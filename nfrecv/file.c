@@ -1,5 +1,5 @@
 /* Replaying capture files, by libpcap. */
-#include "nfrecv.h"
+#include "nfrecv/nfrecv.h"
 
 #include "lib/log.h"
 #include "lib/packet.h"
@@ -8,11 +8,11 @@
 
 struct replay {
 	struct nfrecv *n;
-	uint64_t first_ns;  /* time of the first packet */
-	uint64_t start_ns;  /* monotonic time when it was sent */
+	uint64_t first_ns; /* time of the first packet */
+	uint64_t start_ns; /* monotonic time when it was sent */
 	bool started;
-	/* The ring is written out when it holds that much: no more than half of it, since the largest
-	 * record is a quarter of the smallest ring. */
+	/* The ring is written out when it holds that much: no more than half of it, since the
+	 * largest record is a quarter of the smallest ring. */
 	size_t write_size;
 };
 
@@ -29,11 +29,13 @@ static int pace(struct replay *r, uint64_t packet_ns)
 	}
 	if (packet_ns <= r->first_ns)
 		return 0;
-	uint64_t due = r->start_ns + (uint64_t)((double)(packet_ns - r->first_ns) / n->config->speed);
+	uint64_t due =
+		r->start_ns + (uint64_t)((double)(packet_ns - r->first_ns) / n->config->speed);
 	if (due <= monotonic_ns())
 		return 0;
 	int err = flush_ring(n);
-	for (uint64_t now = monotonic_ns(); !err && now < due && !n->stage.signals; now = monotonic_ns()) {
+	for (uint64_t now = monotonic_ns(); !err && now < due && !n->stage.signals;
+		now = monotonic_ns()) {
 		uint64_t ms = (due - now) / NS_PER_MS + 1;
 		err = stage_wait(&n->stage, NULL, 0, ms > 3600000 ? 3600000 : (int)ms);
 	}
@@ -52,7 +54,8 @@ static void count_refused(struct nfrecv *n, int err)
 	}
 }
 
-static int take_packet(struct replay *r, uint32_t linktype, const struct pcap_pkthdr *h, const uint8_t *frame)
+static int take_packet(
+	struct replay *r, uint32_t linktype, const struct pcap_pkthdr *h, const uint8_t *frame)
 {
 	struct nfrecv *n = r->n;
 	struct datagram d;
@@ -79,7 +82,8 @@ static void check_linktype(uint32_t linktype, const char *name)
 	struct packet p;
 	const char *type = pcap_datalink_val_to_name((int)linktype);
 	if (packet_ip(linktype, NULL, 0, &p) == ERR_LINKTYPE)
-		log_error("%s: %s linktype=%s", name, err_sentence(ERR_LINKTYPE), type ? type : "unknown");
+		log_error("%s: %s linktype=%s", name, err_sentence(ERR_LINKTYPE),
+			type ? type : "unknown");
 }
 
 static int replay_capture(struct replay *r, const struct capture *c, const char *name)
@@ -94,7 +98,8 @@ static int replay_capture(struct replay *r, const struct capture *c, const char 
 	check_linktype(linktype, name);
 	while (!err && !stage->signals && (got = pcap_next_ex(c->pcap, &h, &frame)) == 1) {
 		err = take_packet(r, linktype, h, frame);
-		if (!err && r->n->counts[COUNT_RECEIVED] % 4096 == 0) /* look for signals and questions */
+		if (!err && r->n->counts[COUNT_RECEIVED] % 4096 ==
+				    0) /* look for signals and questions */
 			err = stage_wait(&r->n->stage, NULL, 0, 0);
 	}
 	if (!err)
@@ -112,7 +117,11 @@ static int replay_capture(struct replay *r, const struct capture *c, const char 
 static int replay_file(struct replay *r, const char *name)
 {
 	struct capture c;
-	int err = capture_open(&c, r->n, name);
+	int err =
+		stage_wait(&r->n->stage, NULL, 0, 0); /* an empty file for ever can be ended too */
+	if (err)
+		return err;
+	err = capture_open(&c, r->n, name);
 	if (!err && c.pcap)
 		err = replay_capture(r, &c, name);
 	capture_close(&c);

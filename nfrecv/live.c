@@ -1,5 +1,6 @@
-/* Receiving: from sockets into the ring, and from the ring to standard output, neither waiting for the other. */
-#include "nfrecv.h"
+/* Receiving: from sockets into the ring, and from the ring to standard output, neither waiting for
+ * the other. */
+#include "nfrecv/nfrecv.h"
 
 #include <errno.h>
 #include <string.h>
@@ -20,7 +21,7 @@ struct live {
 	struct net_batch *batch;
 	struct live_socket sockets[SOCKETS_MAX];
 	size_t count;
-	uint64_t drain_ns;      /* real time when the drain began: what came later is the next one's */
+	uint64_t drain_ns; /* real time when the drain began: what came later is the next one's */
 	struct log_limit ring_limit, kernel_limit; /* of the messages about drops */
 };
 
@@ -31,20 +32,23 @@ static void drop(struct live *l, struct peer *peer)
 	peer->ring_full++;
 	l->n->counts[COUNT_RING_FULL]++;
 	if (log_limit(&l->ring_limit, &missed))
-		log_warn("the ring is full: the reader of standard output is too slow exporter=%s dropped=%llu",
-			ip_text(&peer->address, address), (unsigned long long)l->n->counts[COUNT_RING_FULL]);
+		log_warn("the ring is full: the reader of standard output is too slow exporter=%s "
+			 "dropped=%llu",
+			ip_text(&peer->address, address),
+			(unsigned long long)l->n->counts[COUNT_RING_FULL]);
 }
 
 static void count_kernel_drops(struct live *l, struct live_socket *s, uint32_t drops)
 {
 	uint64_t missed;
-	uint32_t more = drops - s->drops; /* modulo 2^32 */
-	if (!more)
+	int32_t more = (int32_t)(drops - s->drops); /* modulo 2^32 */
+	if (more <= 0) /* a datagram of a passed socket tells of older times */
 		return;
-	l->n->counts[COUNT_KERNEL_DROPS] += more;
+	l->n->counts[COUNT_KERNEL_DROPS] += (uint64_t)more;
 	s->drops = drops;
 	if (log_limit(&l->kernel_limit, &missed))
-		log_warn("the kernel dropped datagrams: a larger --rcvbuf holds longer bursts port=%u kernel_drops=%llu",
+		log_warn("the kernel dropped datagrams: a larger --rcvbuf holds longer bursts "
+			 "port=%u kernel_drops=%llu",
 			s->port, (unsigned long long)l->n->counts[COUNT_KERNEL_DROPS]);
 }
 
@@ -64,8 +68,9 @@ static int take(struct live *l, const struct datagram *d, bool keep)
 	return err;
 }
 
-/* Receives a batch, and takes all of it even where the reader fails, so that all is counted. Returns how many
- * datagrams came, 0 where the last one came after the drain began, or a negative code. */
+/* Receives a batch, and takes all of it even where the reader fails, so that all is counted.
+ * Returns how many datagrams came, 0 where the last one came after the drain began, or a negative
+ * code. */
 static int receive(struct live *l, struct live_socket *s, bool keep)
 {
 	uint32_t drops = s->drops;
@@ -104,8 +109,10 @@ static int turn(struct live *l)
 	nfds_t count = l->count;
 	for (size_t i = 0; i < l->count; i++)
 		fds[i] = (struct pollfd){.fd = l->sockets[i].fd, .events = POLLIN};
-	/* with nothing to write it is watched all the same: POLLERR tells that the reader has gone */
-	fds[count++] = (struct pollfd){.fd = n->out.fd, .events = ring_peek(&n->ring, &bytes) ? POLLOUT : 0};
+	/* with nothing to write it is watched all the same: POLLERR tells that the reader has gone
+	 */
+	fds[count++] = (struct pollfd){
+		.fd = n->out.fd, .events = ring_peek(&n->ring, &bytes) ? POLLOUT : 0};
 	int ready = stage_wait(&n->stage, fds, count, -1);
 	if (ready < 0)
 		return ready;

@@ -1,5 +1,6 @@
-/* nfrecv: receives export datagrams, from UDP or capture files, and writes them as a pcap stream. */
-#include "nfrecv.h"
+/* nfrecv: receives export datagrams, from UDP or capture files, and writes them as a pcap stream.
+ */
+#include "nfrecv/nfrecv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +19,8 @@ enum { OPT_SPEED = 256, OPT_LOOP, OPT_RING, OPT_RCVBUF, OPT_STATS };
 
 static const struct opt options[] = {
 	OPT_COMMON,
-	{'l', "listen", "[ADDR]:PORT", "receive here (repeatable; a group is joined: GROUP%INTERFACE) ([::]:2055)"},
+	{'l', "listen", "[ADDR]:PORT",
+		"receive here (repeatable; a group is joined: GROUP%INTERFACE) ([::]:2055)"},
 	{'r', "read", "FILE", "read this capture instead (repeatable; - is standard input)"},
 	{'f', "filter", "EXPR", "take only what this pcap-filter(7) expression matches"},
 	{OPT_SPEED, "speed", "max|N", "replay files N times as fast as they were captured (max)"},
@@ -37,7 +39,9 @@ static int add_listen(struct config *c, const char *text)
 	c->listen_text[c->listen_count] = text;
 	if (net_parse(text, &c->listen[c->listen_count++]) == 0)
 		return 0;
-	log_error("option --listen: found \"%s\", expected [ADDRESS]:PORT, as 192.0.2.1:2055 or [::1]:2055", text);
+	log_error("option --listen: found \"%s\", expected [ADDRESS]:PORT, as 192.0.2.1:2055 or "
+		  "[::1]:2055",
+		text);
 	return ERR_SYNTAX;
 }
 
@@ -85,7 +89,8 @@ static int check(struct config *c)
 		return ERR_SYNTAX;
 	}
 	if (isatty(STDOUT_FILENO)) {
-		log_error("standard output is a terminal: expected a pipe, as in nfrecv | nfdecode");
+		log_error(
+			"standard output is a terminal: expected a pipe, as in nfrecv | nfdecode");
 		return ERR_SYNTAX;
 	}
 	return c->file_count || c->listen_count ? 0 : add_listen(c, DEFAULT_PORT);
@@ -97,7 +102,8 @@ static int configure(struct config *c, int argc, char **argv)
 	struct opts o = {
 		.program = "nfrecv",
 		.usage = "[-l [ADDR]:PORT ... | -r FILE ...] [options] > pcap-stream",
-		.about = "Receives export datagrams and writes them to standard output as a pcap stream.",
+		.about = "Receives export datagrams and writes them to standard output as a pcap "
+			 "stream.",
 		.table = options,
 		.count = LEN(options),
 	};

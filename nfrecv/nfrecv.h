@@ -10,7 +10,7 @@
 #include "lib/err.h"
 #include "lib/net.h"
 #include "lib/stage.h"
-#include "ring.h"
+#include "nfrecv/ring.h"
 
 #define SOCKETS_MAX 32
 #define FILES_MAX   256
@@ -49,7 +49,8 @@ enum {
 	COUNTERS
 };
 
-/* An address that datagrams came from. The last row of the table stands for all that found no place. */
+/* An address that datagrams came from. The last row of the table stands for all that found no
+ * place. */
 struct peer {
 	struct ip address;
 	struct instant last_seen;
@@ -72,7 +73,8 @@ struct nfrecv {
 /* Compiles the filter of the configuration. Returns 0 or ERR_SYNTAX after a log line. */
 int filter_compile(struct nfrecv *n);
 
-/* Whether a datagram's headers and payload, contiguous behind the 16 bytes of its pcap record, pass the filter. */
+/* Whether a datagram's headers and payload, contiguous behind the 16 bytes of its pcap record, pass
+ * the filter. */
 bool filter_passes(const struct nfrecv *n, const uint8_t *record, size_t len);
 
 /* Counts a datagram for its peer, and returns the row. */
@@ -96,8 +98,8 @@ struct capture {
 	struct nfrecv *n;
 	pcap_t *pcap; /* NULL: a signal came before it could be opened */
 	int fd;
-	bool pauses;  /* it is no regular file: reading may have to wait */
-	int err;      /* what went wrong while waiting: to be looked at when the file seems to end */
+	bool pauses; /* it is no regular file: reading may have to wait */
+	int err;     /* what went wrong while waiting: to be looked at when the file seems to end */
 };
 
 /* Opens a capture; "-" is standard input. One at a time. Returns 0, or a negative code: of

@@ -1,5 +1,5 @@
 /* From datagrams to the pcap stream: headers, filter, ring, standard output. */
-#include "nfrecv.h"
+#include "nfrecv/nfrecv.h"
 
 #include <errno.h>
 #include <string.h>
@@ -22,7 +22,8 @@ int filter_compile(struct nfrecv *n)
 		return ERR_MEMORY;
 	int bad = pcap_compile(dead, &n->filter, expression, 1, PCAP_NETMASK_UNKNOWN);
 	if (bad)
-		log_error("option --filter: \"%s\": %s (it is applied to the IP packet, behind any link layer)",
+		log_error("option --filter: \"%s\": %s (it is applied to the IP packet, behind any "
+			  "link layer)",
 			expression, pcap_geterr(dead));
 	pcap_close(dead);
 	n->has_filter = !bad;

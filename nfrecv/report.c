@@ -1,24 +1,30 @@
 /* What nfrecv tells about itself: counters, and the addresses that send to it. */
-#include "nfrecv.h"
+#include "nfrecv/nfrecv.h"
 
 #include <string.h>
 
 static const struct counter counters[COUNTERS] = {
-	[COUNT_RECEIVED] = {"received", COUNTER_IN, "datagrams from the kernel, or packets of files"},
+	[COUNT_RECEIVED] = {"received", COUNTER_IN,
+		"datagrams from the kernel, or packets of files"},
 	[COUNT_WRITTEN] = {"written", COUNTER_PASSED, "datagrams written out"},
 	[COUNT_FILTERED] = {"filtered", COUNTER_OUT, "left out by the filter"},
 	[COUNT_NOT_IP] = {"not_ip", COUNTER_OUT, "packets of files that are not IP, left out"},
 	[COUNT_NOT_UDP] = {"not_udp", COUNTER_OUT, "packets of files that are not UDP, left out"},
-	[COUNT_JOINED] = {"joined", COUNTER_OUT, "IP fragments joined to an earlier one's datagram"},
+	[COUNT_JOINED] = {"joined", COUNTER_OUT,
+		"IP fragments joined to an earlier one's datagram"},
 	[COUNT_IN_RING] = {"in_ring", COUNTER_WAITING, "datagrams that wait in the ring"},
 	[COUNT_FRAGMENTS_WAITING] = {"fragments_waiting", COUNTER_WAITING, "IP fragments held"},
-	[COUNT_TRUNCATED] = {"truncated", COUNTER_LOST, "packets of which the capture cut the headers"},
-	[COUNT_BAD_PACKET] = {"bad_packet", COUNTER_LOST, "packets with headers that contradict each other"},
+	[COUNT_TRUNCATED] = {"truncated", COUNTER_LOST,
+		"packets of which the capture cut the headers"},
+	[COUNT_BAD_PACKET] = {"bad_packet", COUNTER_LOST,
+		"packets with headers that contradict each other"},
 	[COUNT_FRAGMENTS] = {"fragments", COUNTER_LOST, "IP fragments given up"},
 	[COUNT_LINKTYPE] = {"linktype", COUNTER_LOST, "packets of a link type not supported"},
-	[COUNT_RING_FULL] = {"ring_full", COUNTER_LOST, "datagrams dropped since the ring was full"},
+	[COUNT_RING_FULL] = {"ring_full", COUNTER_LOST,
+		"datagrams dropped since the ring was full"},
 	[COUNT_UNWRITTEN] = {"unwritten", COUNTER_LOST, "datagrams left in the ring at the end"},
-	[COUNT_KERNEL_DROPS] = {"kernel_drops", COUNTER_INFO, "datagrams that the kernel dropped: never received"},
+	[COUNT_KERNEL_DROPS] = {"kernel_drops", COUNTER_INFO,
+		"datagrams that the kernel dropped: never received"},
 	[COUNT_BYTES] = {"bytes", COUNTER_INFO, "octets of the datagrams received"},
 };
 
@@ -53,7 +59,8 @@ static bool report(void *self, const char *request, json_t *doc)
 	for (size_t i = 0; i < PEERS_MAX; i++) {
 		char address[IP_TEXT_MAX];
 		if (n->peers[i].datagrams)
-			json_array_append_new(rows, peer_row(&n->peers[i], ip_text(&n->peers[i].address, address)));
+			json_array_append_new(rows,
+				peer_row(&n->peers[i], ip_text(&n->peers[i].address, address)));
 	}
 	if (n->peers[PEERS_MAX].datagrams)
 		json_array_append_new(rows, peer_row(&n->peers[PEERS_MAX], "others"));

@@ -1,4 +1,4 @@
-#include "ring.h"
+#include "nfrecv/ring.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -9,7 +9,8 @@
 
 int ring_open(struct ring *r, size_t size)
 {
-	void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *base = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	*r = (struct ring){.base = base == MAP_FAILED ? NULL : base, .size = size};
 	return r->base ? 0 : ERR_MEMORY;
 }

@@ -1,5 +1,5 @@
-/* ring: pcap records ready to be written, between the sockets and standard output. A record is never
- * split over the ring's end, so that each can be built in place. */
+/* ring: pcap records ready to be written, between the sockets and standard output. A record is
+ * never split over the ring's end, so that each can be built in place. */
 #ifndef NFRECV_RING_H
 #define NFRECV_RING_H
 
@@ -16,11 +16,13 @@ struct ring {
 	uint64_t records; /* held, the partly written one included */
 };
 
-/* Maps a ring of `size` bytes, whose pages cost nothing until they are used. Returns 0 or ERR_MEMORY. */
+/* Maps a ring of `size` bytes, whose pages cost nothing until they are used. Returns 0 or
+ * ERR_MEMORY. */
 int ring_open(struct ring *r, size_t size);
 void ring_close(struct ring *r);
 
-/* Room for one record of n bytes, or NULL if there is none. It counts once ring_commit is called. */
+/* Room for one record of n bytes, or NULL if there is none. It counts once ring_commit is called.
+ */
 uint8_t *ring_reserve(struct ring *r, size_t n);
 void ring_commit(struct ring *r, size_t n);
 

@@ -24,12 +24,23 @@ int sqlite_failed(struct sqlite_sink *s, const char *doing)
 {
 	int rc = sqlite3_errcode(s->db) & 0xff;
 	sqlite3_snprintf(sizeof s->why, s->why, "%s: %s: %s", s->file, doing, sqlite3_errmsg(s->db));
-	return rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT ? ERR_CONFIG : ERR_RETRY;
+	bool never = rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT || (rc == SQLITE_ERROR && !s->ready);
+	return never ? ERR_CONFIG : ERR_RETRY;
 }
 
 int sqlite_run(struct sqlite_sink *s, const char *sql)
 {
 	return sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+}
+
+sqlite3_int64 sqlite_number(struct sqlite_sink *s, const char *sql)
+{
+	sqlite3_stmt *statement;
+	sqlite3_int64 v = 0;
+	if (sqlite3_prepare_v2(s->db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+		v = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	return v;
 }
 
 static int bad_option(const char *name, const char *found, const char *expected)
@@ -136,7 +147,13 @@ static int open_database(void *self)
 		err = schema_prepare(s);
 	if (!err)
 		err = prepare_insert(s);
-	return err ? err : ledger_open(s);
+	if (!err)
+		err = ledger_open(s);
+	if (err)
+		return err;
+	s->ready = true;
+	s->shrinks = sqlite_number(s, "PRAGMA auto_vacuum") == 2;
+	return 0;
 }
 
 static void close_database(void *self)
@@ -147,6 +164,7 @@ static void close_database(void *self)
 	ledger_close(s);
 	sqlite3_close(s->db);
 	s->db = NULL;
+	s->ready = false;
 }
 
 static int store(void *self, const struct sink_batch *batch, struct sink_result *result)
@@ -164,16 +182,16 @@ static const char *why(void *self)
 	return ((struct sqlite_sink *)self)->why;
 }
 
-static void set_query(struct sqlite_sink *s, json_t *doc, const char *key, const char *sql)
+/* The first or last of all rows' times, by the index. */
+static void set_time(struct sqlite_sink *s, json_t *doc, const char *key, const char *which)
 {
-	sqlite3_stmt *statement;
-	char *text = sqlite3_mprintf(sql, s->table);
-	if (text && sqlite3_prepare_v2(s->db, text, -1, &statement, NULL) == SQLITE_OK) {
-		if (sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_type(statement, 0) == SQLITE_INTEGER)
-			json_object_set_new(doc, key, json_integer(sqlite3_column_int64(statement, 0)));
-		sqlite3_finalize(statement);
-	}
-	sqlite3_free(text);
+	char text[INSTANT_TEXT_MAX], *sql = sqlite3_mprintf("SELECT %s(last_switched) FROM \"%w\"", which, s->table);
+	struct instant t = {.digits = 9};
+	if (sql)
+		t.ns = (uint64_t)sqlite_number(s, sql);
+	if (t.ns)
+		json_object_set_new(doc, key, json_string(instant_text(t, text)));
+	sqlite3_free(sql);
 }
 
 static void status(void *self, json_t *doc)
@@ -182,12 +200,11 @@ static void status(void *self, json_t *doc)
 	json_t *o = json_object();
 	json_object_set_new(o, "file", json_string(s->file));
 	json_object_set_new(o, "table", json_string(s->table));
-	json_object_set_new(o, "saturated", json_integer((json_int_t)s->saturated));
 	json_object_set_new(o, "pruned", json_integer((json_int_t)s->pruned));
-	set_query(s, o, "pages", "SELECT page_count FROM pragma_page_count -- %w");
-	set_query(s, o, "page_size", "SELECT page_size FROM pragma_page_size -- %w");
-	set_query(s, o, "oldest_ns", "SELECT min(last_switched) FROM \"%w\"");
-	set_query(s, o, "newest_ns", "SELECT max(last_switched) FROM \"%w\"");
+	json_object_set_new(o, "file_bytes",
+		json_integer(sqlite_number(s, "PRAGMA page_count") * sqlite_number(s, "PRAGMA page_size")));
+	set_time(s, o, "oldest", "min");
+	set_time(s, o, "newest", "max");
 	json_object_set_new(doc, "sqlite", o);
 }
 

@@ -43,17 +43,23 @@ struct sqlite_sink {
 	bool share_bound;
 	struct record record;
 	char *extra_text;    /* JSON of what no column holds: JSONL_LINE_MAX */
-	uint64_t saturated;  /* values above 2^63 - 1 that were stored as that */
+	uint64_t saturated;  /* values of this batch above 2^63 - 1, stored as that */
+	bool ready;          /* opened whole: what SQLite calls a plain error may pass */
+	bool shrinks;        /* the file was made so that it can give pages back */
 	uint64_t pruned;     /* rows deleted by age and size */
 	char why[WHY_MAX];
 };
 
 /* Makes `why` of the file's name, a phrase, and SQLite's message; returns the error code that the result
- * code means to the sink loop: ERR_RETRY, or ERR_CONFIG for a file that is no database. */
+ * code means to the sink loop: ERR_RETRY, or ERR_CONFIG for a file that is no database and for SQL that
+ * the file's schema does not allow. */
 int sqlite_failed(struct sqlite_sink *s, const char *doing);
 
 /* Runs SQL that gives no rows. Returns SQLITE_OK or SQLite's code. */
 int sqlite_run(struct sqlite_sink *s, const char *sql);
+
+/* The one whole number that a query gives; 0 where it gives none. */
+sqlite3_int64 sqlite_number(struct sqlite_sink *s, const char *sql);
 
 /* schema.c: makes the table, its indexes, the view and the ledger, or extends and checks what is there, in
  * one transaction. Returns 0, ERR_RETRY or ERR_CONFIG, with `why`. */
@@ -73,7 +79,7 @@ void ledger_close(struct sqlite_sink *s);
 int ledger_note(struct sqlite_sink *s, const struct frame *f);
 
 /* prune.c: deletes the rows that are too old, or too many for the size, for a short while.
- * Returns 0 or ERR_RETRY, with `why`. */
+ * Returns 0, 1 (there are more) or ERR_RETRY, with `why`. */
 int prune(struct sqlite_sink *s);
 
 #endif

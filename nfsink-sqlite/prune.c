@@ -5,8 +5,9 @@
 #include "lib/instant.h"
 #include "lib/stage.h"
 
-#define ROWS_A_STEP 5000
-#define TIME_NS     (200 * NS_PER_MS) /* of one call */
+#define ROWS_A_STEP  5000
+#define PAGES_A_STEP "4000"
+#define TIME_NS      (200 * NS_PER_MS) /* of one call */
 
 /* What goes next: so many of the rows that were stored first, or of those before a time. */
 struct step {
@@ -30,29 +31,18 @@ static int delete_some(struct sqlite_sink *s, struct step step)
 	return rc == SQLITE_OK ? sqlite3_changes(s->db) : -1;
 }
 
-/* The one number that a query gives. */
-static sqlite3_int64 number(struct sqlite_sink *s, const char *sql)
-{
-	sqlite3_stmt *statement;
-	sqlite3_int64 v = 0;
-	if (sqlite3_prepare_v2(s->db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
-		v = sqlite3_column_int64(statement, 0);
-	sqlite3_finalize(statement);
-	return v;
-}
-
 /* The bytes of the database that hold something. */
 static uint64_t used_bytes(struct sqlite_sink *s)
 {
-	sqlite3_int64 pages = number(s, "PRAGMA page_count") - number(s, "PRAGMA freelist_count");
-	return (uint64_t)(pages * number(s, "PRAGMA page_size"));
+	sqlite3_int64 pages = sqlite_number(s, "PRAGMA page_count") - sqlite_number(s, "PRAGMA freelist_count");
+	return (uint64_t)(pages * sqlite_number(s, "PRAGMA page_size"));
 }
 
 /* How many rows hold `excess` of the `used` bytes; by row ids, since counting reads the whole table. */
 static int rows_of(struct sqlite_sink *s, uint64_t excess, uint64_t used)
 {
 	char *sql = sqlite3_mprintf("SELECT max(rowid) - min(rowid) + 1 FROM \"%w\"", s->table);
-	sqlite3_int64 rows = sql ? number(s, sql) : 0;
+	sqlite3_int64 rows = sql ? sqlite_number(s, sql) : 0;
 	sqlite3_free(sql);
 	double share = (double)excess / (double)used * (double)rows;
 	return share < ROWS_A_STEP ? (int)share + (rows > 0) : ROWS_A_STEP;
@@ -68,11 +58,13 @@ static struct step next_step(struct sqlite_sink *s)
 	return (struct step){false, 0, 0};
 }
 
-int prune(struct sqlite_sink *s)
+/* Deletes until nothing is to go, or time is up. Returns 0, 1 (there is more) or ERR_RETRY. */
+static int delete_for(struct sqlite_sink *s, uint64_t end)
 {
-	uint64_t end = monotonic_ns() + TIME_NS, before = s->pruned;
 	struct step step;
-	while ((step = next_step(s)).rows > 0 && monotonic_ns() < end) {
+	while ((step = next_step(s)).rows > 0) {
+		if (monotonic_ns() >= end)
+			return 1;
 		int n = delete_some(s, step);
 		if (n < 0)
 			return sqlite_failed(s, "pruning");
@@ -80,7 +72,26 @@ int prune(struct sqlite_sink *s)
 		if (n < step.rows)
 			break;
 	}
-	if (s->pruned > before && sqlite_run(s, "PRAGMA incremental_vacuum") != SQLITE_OK)
-		return sqlite_failed(s, "giving back pages");
 	return 0;
+}
+
+/* Gives empty pages back to the file system, so many at a time. Returns like delete_for. */
+static int shrink(struct sqlite_sink *s)
+{
+	if (!s->shrinks || !sqlite_number(s, "PRAGMA freelist_count"))
+		return 0;
+	if (sqlite_run(s, "PRAGMA incremental_vacuum(" PAGES_A_STEP ")") != SQLITE_OK)
+		return sqlite_failed(s, "giving back pages");
+	return sqlite_number(s, "PRAGMA freelist_count") > 0;
+}
+
+int prune(struct sqlite_sink *s)
+{
+	if (!s->max_age_ns && !s->max_size)
+		return 0;
+	int more = delete_for(s, monotonic_ns() + TIME_NS);
+	if (more < 0)
+		return more;
+	int left = shrink(s);
+	return left < 0 ? left : more || left;
 }

@@ -199,12 +199,14 @@ int store_batch(struct sqlite_sink *s, const struct sink_batch *batch, struct si
 {
 	int err = 0;
 	*result = (struct sink_result){0};
+	s->saturated = 0;
 	if (sqlite_run(s, "BEGIN IMMEDIATE") != SQLITE_OK)
 		return sqlite_failed(s, "beginning");
 	for (size_t i = 0; i < batch->count && !err; i++)
 		err = store_frame(s, &batch->frames[i], result);
 	if (!err && sqlite_run(s, "COMMIT") != SQLITE_OK)
 		err = sqlite_failed(s, "committing");
+	result->saturated = s->saturated;
 	if (err)
 		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 	return err;

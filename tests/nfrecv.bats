@@ -55,6 +55,31 @@ has_packets() { [ "$(packets "$1")" -ge "$2" ]; }
 	same 6 "$output"
 }
 
+@test "nfrecv: a pipe that pauses: what came goes out, and a signal ends it" {
+	frames ether
+	mkfifo "$BATS_TEST_TMPDIR/pipe"
+	background nfrecv -r - <>"$BATS_TEST_TMPDIR/pipe" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
+	cat "$BATS_TEST_TMPDIR/ether.pcap" >"$BATS_TEST_TMPDIR/pipe"
+	wait_for 5 has_packets "$BATS_TEST_TMPDIR/out" 2
+	kill "$pid"
+	code=0
+	wait "$pid" || code=$?
+	same 0 "$code" "exit status"
+	same 2 "$(total "$BATS_TEST_TMPDIR/err" written)"
+	! grep error "$BATS_TEST_TMPDIR/err" || fail "an error was said"
+}
+
+@test "nfrecv: a link type that is not supported is named, and its packets are counted" {
+	frames ether
+	# 147 is the first of those for private use
+	{ head -c 20 "$BATS_TEST_TMPDIR/ether.pcap"; printf '\223\0\0\0'; tail -c +25 "$BATS_TEST_TMPDIR/ether.pcap"; } \
+		>"$BATS_TEST_TMPDIR/odd.pcap"
+	nfrecv -r "$BATS_TEST_TMPDIR/odd.pcap" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || true
+	grep -q "odd.pcap.*link type" "$BATS_TEST_TMPDIR/err" || fail "$(cat "$BATS_TEST_TMPDIR/err")"
+	same 2 "$(total "$BATS_TEST_TMPDIR/err" linktype)"
+	same 0 "$(total "$BATS_TEST_TMPDIR/err" gap)" "ledger"
+}
+
 @test "nfrecv: fragments of IPv4 and IPv6, in any order, become whole datagrams" {
 	frames fragments
 	nfrecv -r "$BATS_TEST_TMPDIR/fragments.pcap" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
@@ -238,6 +263,28 @@ PY
 	kill -CONT "$pid"
 	wait "$pid"
 	same 100 "$(packets "$BATS_TEST_TMPDIR/out")"
+}
+
+@test "nfrecv: what the kernel drops is counted, to the last, beside the ledger" {
+	need_command python3
+	port=$(free_port)
+	background nfrecv -l "127.0.0.1:$port" --rcvbuf 64K >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
+	wait_for 5 bound "$port"
+	kill -STOP "$pid"
+	python3 - "$port" <<'PY'
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(500):
+    s.sendto(bytes(1000), ("127.0.0.1", int(sys.argv[1])))
+PY
+	kill -TERM "$pid"
+	kill -CONT "$pid"
+	wait "$pid"
+	drops=$(total "$BATS_TEST_TMPDIR/err" kernel_drops)
+	[ "$drops" -gt 0 ] || fail "the kernel dropped nothing"
+	same 500 "$((drops + $(total "$BATS_TEST_TMPDIR/err" received)))"
+	same 0 "$(total "$BATS_TEST_TMPDIR/err" gap)" "ledger"
+	grep -q "warn nfrecv: the kernel dropped" "$BATS_TEST_TMPDIR/err" || fail "no warning"
 }
 
 @test "nfrecv: a reader that goes away while receiving ends it with 1 and words" {

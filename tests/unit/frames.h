@@ -24,8 +24,8 @@ static inline void frame_bytes(struct frame *f, const void *bytes, size_t n)
 }
 
 /* 192.0.2.src > 192.0.2.dst; fragment: the flags and offset as on the wire. */
-static inline void frame_ipv4(struct frame *f, uint8_t protocol, uint16_t id, uint16_t fragment,
-	uint32_t payload)
+static inline void frame_ipv4(
+	struct frame *f, uint8_t protocol, uint16_t id, uint16_t fragment, uint32_t payload)
 {
 	frame_put(f, 2, 0x4500);
 	frame_put(f, 2, 20 + payload);
@@ -52,7 +52,8 @@ static inline void frame_ipv6(struct frame *f, uint8_t next, uint32_t payload)
 }
 
 /* The fragment header of IPv6. */
-static inline void frame_fragment6(struct frame *f, uint8_t next, uint32_t id, uint32_t offset, int more)
+static inline void frame_fragment6(
+	struct frame *f, uint8_t next, uint32_t id, uint32_t offset, int more)
 {
 	frame_put(f, 1, next);
 	frame_put(f, 1, 0);

@@ -164,6 +164,9 @@ static void test_kernel_drops(void **state)
 	while ((n = net_receive(b, fd, &drops)) > 0)
 		got += n;
 	assert_in_range(got, 1, 19);
+	uint32_t now = 0;
+	net_drops(fd, &now); /* told at once if asked */
+	assert_int_equal(got + (int)now, 20);
 	send_to(AF_INET, net_port(fd), "x", 1);
 	assert_int_equal(net_receive(b, fd, &drops), 1);
 	assert_int_equal(got + (int)drops, 20);
