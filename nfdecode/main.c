@@ -98,13 +98,18 @@ static void take_packet(struct nfdecode *n, const struct pcapio_packet *p)
 	n->counts[COUNT_RECEIVED]++;
 	if (got < 0)
 		n->refused[-got]++;
-	if (n->output.form == OUTPUT_EXPLAIN && got != 0) {
-		if (got > 0)
+	if (got == 0)
+		return;
+	bool explain = n->output.form == OUTPUT_EXPLAIN;
+	if (got > 0) {
+		if (explain)
 			explain_datagram(&n->output, &d, n->counts[COUNT_RECEIVED]);
-		explain_result(&n->output, got > 0 ? decode(n->decoder, &d) : got);
-	} else if (got > 0) {
-		decode(n->decoder, &d);
+		n->busy = true;
+		got = decode(n->decoder, &d);
+		n->busy = false;
 	}
+	if (explain)
+		explain_result(&n->output, got);
 }
 
 /* All packets that are in the reader's buffer. Returns 0 or the reader's error. */

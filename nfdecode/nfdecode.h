@@ -24,6 +24,7 @@ enum {
 	COUNT_JOINED,
 	COUNT_WAITING,
 	COUNT_FRAGMENTS_WAITING,
+	COUNT_IN_FLIGHT,
 #define X(name) COUNT_##name,
 	CAUSES(X)
 #undef X
@@ -83,6 +84,7 @@ struct nfdecode {
 	struct decoder *decoder;
 	struct defrag *defrag;
 	struct pcapio_reader *reader;
+	bool busy; /* a datagram is being decoded, its records perhaps waiting for the reader */
 	uint64_t counts[COUNTERS];
 	uint64_t lag_ms;             /* from receipt to decoding, of the last packet */
 	uint64_t refused[ERR_COUNT]; /* packets that held no datagram, by -err */

@@ -12,6 +12,7 @@ static const struct counter counters[COUNTERS] = {
 	[COUNT_JOINED] = {"joined", COUNTER_OUT, "IP fragments joined to an earlier one's datagram"},
 	[COUNT_WAITING] = {"waiting", COUNTER_WAITING, "datagrams with data that waits for its template"},
 	[COUNT_FRAGMENTS_WAITING] = {"fragments_waiting", COUNTER_WAITING, "IP fragments held"},
+	[COUNT_IN_FLIGHT] = {"in_flight", COUNTER_WAITING, "the datagram that is being decoded"},
 	[COUNT_TRUNCATED] = {"truncated", COUNTER_LOST, "cut by the capture"},
 	[COUNT_NOT_IP] = {"not_ip", COUNTER_LOST, "no IP packet"},
 	[COUNT_NOT_UDP] = {"not_udp", COUNTER_LOST, "not UDP"},
@@ -51,6 +52,7 @@ static void refresh(void *self)
 	counts[COUNT_FRAGMENT_LIMIT] += fragments.given_up;
 	counts[COUNT_DECODED] = c->decoded;
 	counts[COUNT_WAITING] = c->waiting;
+	counts[COUNT_IN_FLIGHT] = n->busy;
 	counts[COUNT_JOINED] = fragments.joined;
 	counts[COUNT_FRAGMENTS_WAITING] = fragments.waiting;
 	counts[COUNT_FLOWS] = c->flows;

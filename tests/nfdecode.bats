@@ -17,8 +17,8 @@ exports() { python3 "$TOOLS/exports.py" "$@"; }
 #   with_open_input OPTION...: starts nfdecode with `out` and `err` as its outputs.
 with_open_input() {
 	mkfifo in
-	background nfdecode "$@" <in >out 2>err
-	exec 4>in
+	exec 4<>in # opening one end alone would wait for the other
+	background nfdecode "$@" <in >out 2>err 4>&-
 }
 
 lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
@@ -232,7 +232,7 @@ while chunk := s.recv(65536):
 		20 template 256: 4 fields, at least 15 octets a record
 		1. sourceIPv4Address length 4 -> src_ip
 		4. userName length variable -> user_name
-		16 set 256, 26 octets: data
+		16 set 256, 25 octets: data
 		20 flow record by template 256
 		20 0a000001 sourceIPv4Address "10.0.0.1" -> src_ip
 		24 03e9 sourceTransportPort 1001 -> src_port
@@ -258,8 +258,9 @@ while chunk := s.recv(65536):
 @test "nfdecode: the stats socket answers while the output is blocked" {
 	mkfifo out_pipe
 	exports le-ns 50000 >in.pcap
-	background nfdecode -j --stats sock <in.pcap >out_pipe 2>err
-	exec 5<out_pipe # a reader that does not read
+	exec 6<>out_pipe # opening one end alone would wait for the other
+	background nfdecode -j --stats sock <in.pcap >out_pipe 2>err 6>&-
+	exec 5<out_pipe 6>&- # a reader that does not read
 	wait_for 10 test -S sock
 	# more than one pipe holds is decoded, and the rest waits
 	wait_for 20 stuck
