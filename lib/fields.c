@@ -5,17 +5,17 @@
 #include "lib/base.h"
 #include "lib/record.h"
 
-#define IE(pen, id)  {pen, id, FORM_VALUE},
-#define V6(pen, id)  {pen, id, FORM_V6},
+#define IE(pen, id)   {pen, id, FORM_VALUE},
+#define V6(pen, id)   {pen, id, FORM_V6},
 #define HIGH(pen, id) {pen, id, FORM_HIGH},
-#define LOW(pen, id) {pen, id, FORM_LOW},
-#define UPTIME(id)   {0, id, FORM_UPTIME},
-#define SECONDS(id)  {0, id, FORM_SECONDS},
-#define MILLIS(id)   {0, id, FORM_MILLIS},
-#define MICROS(id)   {0, id, FORM_MICROS},
-#define NANOS(id)    {0, id, FORM_NANOS},
-#define DELTA_US(id) {0, id, FORM_DELTA_US},
-#define MS_AS_US(id) {0, id, FORM_MS_AS_US},
+#define LOW(pen, id)  {pen, id, FORM_LOW},
+#define UPTIME(id)    {0, id, FORM_UPTIME},
+#define SECONDS(id)   {0, id, FORM_SECONDS},
+#define MILLIS(id)    {0, id, FORM_MILLIS},
+#define MICROS(id)    {0, id, FORM_MICROS},
+#define NANOS(id)     {0, id, FORM_NANOS},
+#define DELTA_US(id)  {0, id, FORM_DELTA_US},
+#define MS_AS_US(id)  {0, id, FORM_MS_AS_US},
 
 /* The sources of each field, ended by an empty one. */
 #define F(name, kind, dflt, unit, doc, ...)                                                        \
@@ -57,8 +57,8 @@ const char *kind_sqlite_type(uint8_t kind)
 	return kind < KIND_COUNT ? types[kind] : NULL;
 }
 
-/* Names are looked up by JSON readers for each key of each line: an open-addressed table of ids + 1,
- * filled on first use. */
+/* Names are looked up by JSON readers for each key of each line: an open-addressed table of ids +
+ * 1, filled on first use. */
 #define NAME_SLOTS 512
 static uint8_t name_slots[NAME_SLOTS];
 _Static_assert(FIELD_COUNT < 255, "a slot holds an id + 1 in a byte");

@@ -3,8 +3,10 @@
 
 #include "lib/template.h"
 
-/* Elements that turn out not to fit their field join the extras, next to those of the same element. */
-static void keep_as_extra(struct record *r, const struct template_field *f, const uint8_t *p, uint32_t len)
+/* Elements that turn out not to fit their field join the extras, next to those of the same element.
+ */
+static void keep_as_extra(
+	struct record *r, const struct template_field *f, const uint8_t *p, uint32_t len)
 {
 	uint32_t at = r->extra_count;
 	for (uint32_t i = 0; i < r->extra_count; i++)
@@ -18,11 +20,13 @@ static void keep_as_extra(struct record *r, const struct template_field *f, cons
 /* Stores an integer if it fits its field. */
 static bool set_integer(struct record *r, enum field_id id, uint64_t v)
 {
-	static const uint8_t width[KIND_COUNT] = {[KIND_U8] = 1, [KIND_U16] = 2, [KIND_U32] = 4, [KIND_U64] = 8};
+	static const uint8_t width[KIND_COUNT] = {
+		[KIND_U8] = 1, [KIND_U16] = 2, [KIND_U32] = 4, [KIND_U64] = 8};
 	unsigned bytes = width[fields[id].kind];
 	if (bytes < 8 && v >> (8 * bytes))
 		return false;
-	memcpy((char *)r + fields[id].offset, &v, bytes); /* little-endian: the low bytes come first */
+	memcpy((char *)r + fields[id].offset, &v,
+		bytes); /* little-endian: the low bytes come first */
 	record_mark(r, id);
 	return true;
 }
@@ -35,14 +39,16 @@ static bool set_time(struct record *r, enum field_id id, uint64_t ns, uint8_t di
 }
 
 /* A count of `unit` nanoseconds since 1970. */
-static bool set_since_1970(struct record *r, enum field_id id, uint64_t v, uint64_t unit, uint8_t digits)
+static bool set_since_1970(
+	struct record *r, enum field_id id, uint64_t v, uint64_t unit, uint8_t digits)
 {
 	return v <= UINT64_MAX / unit && set_time(r, id, v * unit, digits);
 }
 
 /* An uptime, which may lie on either side of the header's, and may have wrapped: a signed 32-bit
  * difference is right for both (RFC 3954, section 8). */
-static bool set_uptime(struct record *r, enum field_id id, uint64_t v, const struct plan_times *times)
+static bool set_uptime(
+	struct record *r, enum field_id id, uint64_t v, const struct plan_times *times)
 {
 	if (!times->has_base)
 		return false;
@@ -61,8 +67,8 @@ static bool set_ntp(struct record *r, enum field_id id, uint64_t v, uint8_t digi
 	return instant_from_ntp(v, digits, &t) && set_time(r, id, t.ns, t.digits);
 }
 
-/* systemInitTimeMilliseconds: the base that this record's uptimes count from. It is carried over to the
- * export time, so that an uptime that has wrapped since comes out right. */
+/* systemInitTimeMilliseconds: the base that this record's uptimes count from. It is carried over to
+ * the export time, so that an uptime that has wrapped since comes out right. */
 static void set_base(struct plan_times *times, uint64_t init_ms)
 {
 	times->base_ns = times->export_ns;
@@ -99,8 +105,8 @@ static bool set_family(struct record *r, const struct step *s, const uint8_t *p,
 	return true;
 }
 
-/* A record with both an IPv4 and an IPv6 value for one field: the one that is set counts; where both
- * are, the one of ipVersion, and the other is kept as an extra. */
+/* A record with both an IPv4 and an IPv6 value for one field: the one that is set counts; where
+ * both are, the one of ipVersion, and the other is kept as an extra. */
 static void set_other_family(const struct template *t, const struct step *s, const uint8_t *record,
 	const struct field_position *pos, const uint8_t *p, uint32_t len, struct record *r)
 {
@@ -121,7 +127,8 @@ static void set_other_family(const struct template *t, const struct step *s, con
 		keep_as_extra(r, first, first_p, first->len);
 }
 
-/* The steps whose outcome depends on the value. Returns false if the value does not fit its field. */
+/* The steps whose outcome depends on the value. Returns false if the value does not fit its field.
+ */
 static bool run_conditional(const struct step *s, const uint8_t *p, uint32_t len, struct record *r,
 	struct plan_times *times)
 {
@@ -138,7 +145,8 @@ static bool run_conditional(const struct step *s, const uint8_t *p, uint32_t len
 	case STEP_NANOS: return set_ntp(r, id, be64(p), 9);
 	case STEP_DELTA_US: {
 		uint64_t us = be_uint(p, len);
-		return us <= times->export_ns / NS_PER_US && set_time(r, id, times->export_ns - us * NS_PER_US, 6);
+		return us <= times->export_ns / NS_PER_US &&
+		       set_time(r, id, times->export_ns - us * NS_PER_US, 6);
 	}
 	case STEP_MS_AS_US: {
 		uint64_t ms = be_uint(p, len);
@@ -154,10 +162,9 @@ static inline uint32_t offset_of(const struct step *s, const struct field_positi
 }
 
 /* Runs the steps of one op up to that op's end. */
-#define EACH(op_name)                                                                              \
-	for (const struct step *end = t->steps + t->end_of[op_name]; s < end; s++)
-#define FROM   (p + offset_of(s, pos))
-#define TARGET ((char *)r + s->target)
+#define EACH(op_name) for (const struct step *end = t->steps + t->end_of[op_name]; s < end; s++)
+#define FROM          (p + offset_of(s, pos))
+#define TARGET        ((char *)r + s->target)
 #define STORE(type, value)                                                                         \
 	do {                                                                                       \
 		type v_ = (type)(value);                                                           \
@@ -207,14 +214,15 @@ static inline void run(const struct template *t, const uint8_t *p, const struct 
 		const struct template_field *f = &t->fields[s->index];
 		uint32_t len = pos ? pos[s->index].len : s->len;
 		if (grouped)
-			r->extras[r->extra_count++] = (struct extra){f->pen, f->id, (uint16_t)len, FROM};
+			r->extras[r->extra_count++] =
+				(struct extra){f->pen, f->id, (uint16_t)len, FROM};
 		else
 			keep_as_extra(r, f, FROM, len);
 	}
 }
 
-void plan_run(const struct template *t, const uint8_t *p, const struct field_position *pos, struct record *r,
-	struct plan_times *times)
+void plan_run(const struct template *t, const uint8_t *p, const struct field_position *pos,
+	struct record *r, struct plan_times *times)
 {
 	if (pos)
 		run(t, p, pos, r, times);

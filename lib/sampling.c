@@ -4,7 +4,17 @@
 
 #include "lib/base.h"
 
-enum wanted { INTERVAL, RANDOM_INTERVAL, PACKET_INTERVAL, PACKET_SPACE, SIZE, POPULATION, SAMPLER, SELECTOR, WANTED };
+enum wanted {
+	INTERVAL,
+	RANDOM_INTERVAL,
+	PACKET_INTERVAL,
+	PACKET_SPACE,
+	SIZE,
+	POPULATION,
+	SAMPLER,
+	SELECTOR,
+	WANTED
+};
 
 static const uint16_t wanted_ids[WANTED] = {
 	[INTERVAL] = 34,
@@ -65,8 +75,8 @@ static uint32_t held(const struct samplers *all)
 	return all->count < SAMPLERS_MAX ? all->count : SAMPLERS_MAX;
 }
 
-void sampling_learn(struct samplers *all, uint32_t domain, const struct template *t, const uint8_t *p,
-	const struct field_position *pos)
+void sampling_learn(struct samplers *all, uint32_t domain, const struct template *t,
+	const uint8_t *p, const struct field_position *pos)
 {
 	struct values v = {0};
 	collect(&v, t, p, pos);

@@ -76,8 +76,10 @@ static void stake_claims(struct claims *c, const struct template_field *defs, si
 /* An integer of len bytes for a field of `width`: one that is as wide or wider always takes it. */
 static enum step_op integer_op(unsigned width, uint16_t len)
 {
-	static const uint8_t same[] = {[1] = STEP_U8, [2] = STEP_U16, [4] = STEP_U32, [8] = STEP_U64};
-	static const uint8_t half[] = {[2] = STEP_U16_OF_1, [4] = STEP_U32_OF_2, [8] = STEP_U64_OF_4};
+	static const uint8_t same[] = {
+		[1] = STEP_U8, [2] = STEP_U16, [4] = STEP_U32, [8] = STEP_U64};
+	static const uint8_t half[] = {
+		[2] = STEP_U16_OF_1, [4] = STEP_U32_OF_2, [8] = STEP_U64_OF_4};
 	if (len == width)
 		return same[width];
 	if (2u * len == width)
@@ -147,7 +149,8 @@ static void add_claim(struct template *t, const struct claims *c, enum field_id 
 static void add_claims(struct template *t, const struct claims *c, bool *claimed)
 {
 	for (size_t i = 0; i < t->field_count; i++)
-		if (t->fields[i].pen == 0 && t->fields[i].id == IE_SYSINIT && t->fields[i].len == 8) {
+		if (t->fields[i].pen == 0 && t->fields[i].id == IE_SYSINIT &&
+			t->fields[i].len == 8) {
 			add_step(t, STEP_SYSINIT, i); /* which keeps it among the extras */
 			claimed[i] = true;
 		}
@@ -230,8 +233,8 @@ static uint32_t least_length(const struct template_field *defs, size_t count, bo
 	return len;
 }
 
-struct template *template_compile(uint16_t id, const struct template_field *defs, size_t field_count,
-	uint16_t scope_count, bool options, int *err)
+struct template *template_compile(uint16_t id, const struct template_field *defs,
+	size_t field_count, uint16_t scope_count, bool options, int *err)
 {
 	bool claimed[TEMPLATE_FIELDS_MAX] = {false};
 	struct claims claims;
@@ -244,9 +247,11 @@ struct template *template_compile(uint16_t id, const struct template_field *defs
 	uint32_t len = least_length(defs, field_count, &variable);
 	if (len == 0)
 		return NULL;
-	/* one step a field, one more for element 160, and one more for each that fills two fields */
+	/* one step a field, one more for element 160, and one more for each that fills two fields
+	 */
 	size_t steps_max = 2 * field_count + FIELD_COUNT;
-	size_t bytes = sizeof(struct template) + field_count * sizeof *defs + steps_max * sizeof(struct step);
+	size_t bytes = sizeof(struct template) + field_count * sizeof *defs +
+		       steps_max * sizeof(struct step);
 	struct template *t = calloc(1, bytes);
 	*err = ERR_MEMORY;
 	if (!t)
@@ -265,7 +270,8 @@ struct template *template_compile(uint16_t id, const struct template_field *defs
 	stake_claims(&claims, defs, field_count);
 	add_claims(t, &claims, claimed);
 	order_steps(t);
-	t->own_sampling = claims.by[FIELD_sampling_rate] != NOBODY || claims.by[FIELD_sampler_id] != NOBODY;
+	t->own_sampling =
+		claims.by[FIELD_sampling_rate] != NOBODY || claims.by[FIELD_sampler_id] != NOBODY;
 	add_extras(t, claimed);
 	set_offsets(t);
 	return t;

@@ -57,7 +57,8 @@ static void refresh(void *self)
 	counts[COUNT_FRAGMENTS_WAITING] = fragments.waiting;
 	counts[COUNT_FLOWS] = c->flows;
 	counts[COUNT_WRITTEN] = n->output.writer ? stream_written(n->output.writer) : n->output.written;
-	counts[COUNT_UNWRITTEN] = c->flows - counts[COUNT_WRITTEN];
+	/* those of the datagram in hand are written before they are counted as decoded */
+	counts[COUNT_UNWRITTEN] = c->flows > counts[COUNT_WRITTEN] ? c->flows - counts[COUNT_WRITTEN] : 0;
 	counts[COUNT_OPTION_RECORDS] = c->option_records;
 	counts[COUNT_TEMPLATES] = usage.templates;
 	counts[COUNT_EXPORTERS] = usage.exporters;

@@ -14,10 +14,9 @@
 #define WHY_MAX        1024
 #define BUSY_MS        1000 /* how long a statement waits for another writer before the loop's retry does */
 
-/* One column and what is bound to it now. */
+/* One column. */
 struct column {
-	uint8_t field;      /* enum field_id */
-	bool bound;         /* to something other than NULL */
+	uint8_t field;          /* enum field_id */
 	char text[IP_TEXT_MAX]; /* the text of an address, which the binding borrows */
 };
 
@@ -39,6 +38,9 @@ struct sqlite_sink {
 	struct ledger ledger;
 	size_t column_count;
 	struct column columns[FIELD_COUNT];
+	uint8_t column_of[FIELD_COUNT];    /* where a chosen field's column is */
+	uint64_t chosen_bits[FIELD_WORDS]; /* as presence bits */
+	uint64_t bound[FIELD_WORDS];       /* fields that are bound to something other than NULL */
 	uint64_t share_id;   /* of the shared fields that are bound; with share_bound */
 	bool share_bound;
 	struct record record;
@@ -68,7 +70,7 @@ int schema_prepare(struct sqlite_sink *s);
 /* The INSERT of all columns, as text that the caller frees with sqlite3_free; NULL without memory. */
 char *schema_insert(const struct sqlite_sink *s);
 
-/* store.c: the columns in the order of schema_insert. */
+/* store.c: makes the columns of the chosen fields, in the order of schema_insert. */
 void store_columns(struct sqlite_sink *s);
 
 /* ledger.c: prepares its statements. Returns 0 or ERR_RETRY, with `why`. */

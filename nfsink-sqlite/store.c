@@ -11,9 +11,14 @@
 void store_columns(struct sqlite_sink *s)
 {
 	s->column_count = 0;
+	memset(s->chosen_bits, 0, sizeof s->chosen_bits);
+	memset(s->bound, 0, sizeof s->bound);
 	for (unsigned id = 0; id < FIELD_COUNT; id++)
-		if (s->chosen[id])
-			s->columns[s->column_count++] = (struct column){.field = (uint8_t)id};
+		if (s->chosen[id]) {
+			s->chosen_bits[id / 64] |= UINT64_C(1) << (id % 64);
+			s->column_of[id] = (uint8_t)s->column_count;
+			s->columns[s->column_count++].field = (uint8_t)id;
+		}
 	s->share_bound = false;
 }
 
@@ -65,25 +70,31 @@ static int bind_value(struct sqlite_sink *s, int at, struct column *c, const str
 	}
 }
 
-/* Binds what this record has, but for shared values that are bound already, and NULL where the record before
- * had something. */
+static int bind_fields(struct sqlite_sink *s, const struct record *r, unsigned word, uint64_t bits)
+{
+	for (; bits; bits &= bits - 1) {
+		unsigned at = s->column_of[word * 64 + (unsigned)__builtin_ctzll(bits)];
+		int rc = bind_value(s, (int)at + 1, &s->columns[at], r);
+		if (rc != SQLITE_OK)
+			return rc;
+	}
+	return SQLITE_OK;
+}
+
+/* Binds what this record has, but for shared values that are bound already, and NULL where the
+ * record before had something. */
 static int bind_record(struct sqlite_sink *s, const struct record *r)
 {
 	bool same_share = s->share_bound && s->share_id == r->share_id;
-	for (size_t i = 0; i < s->column_count; i++) {
-		struct column *c = &s->columns[i];
-		int rc = SQLITE_OK;
-		if (record_has(r, c->field)) {
-			bool shared = r->shared[c->field / 64] >> (c->field % 64) & 1;
-			if (!(shared && same_share && c->bound))
-				rc = bind_value(s, (int)i + 1, c, r);
-			c->bound = true;
-		} else if (c->bound) {
-			rc = sqlite3_bind_null(s->insert, (int)i + 1);
-			c->bound = false;
-		}
+	for (unsigned w = 0; w < FIELD_WORDS; w++) {
+		uint64_t has = r->present[w] & s->chosen_bits[w];
+		uint64_t there = same_share ? r->shared[w] & s->bound[w] : 0;
+		int rc = bind_fields(s, r, w, has & ~there);
 		if (rc != SQLITE_OK)
 			return rc;
+		for (uint64_t bits = s->bound[w] & ~has; bits; bits &= bits - 1)
+			sqlite3_bind_null(s->insert, s->column_of[w * 64 + (unsigned)__builtin_ctzll(bits)] + 1);
+		s->bound[w] = has;
 	}
 	s->share_bound = true;
 	s->share_id = r->share_id;
@@ -131,12 +142,12 @@ static size_t extra_json(const struct sqlite_sink *s, const struct record *r)
 	return (size_t)(p - out);
 }
 
-static int bind_extra(struct sqlite_sink *s, const struct record *r)
+static int bind_extra(struct sqlite_sink *s, const struct record *r, bool saturated)
 {
 	int at = (int)s->column_count + 1;
-	size_t len = s->extra ? extra_json(s, r) : 0;
 	if (!s->extra)
 		return SQLITE_OK;
+	size_t len = saturated || r->extra_count ? extra_json(s, r) : 0;
 	return len ? bind_text(s->insert, at, s->extra_text, len) : sqlite3_bind_null(s->insert, at);
 }
 
@@ -151,9 +162,10 @@ static int insert_record(struct sqlite_sink *s, const struct record *r, struct s
 {
 	static struct log_limit limit;
 	uint64_t missed;
+	uint64_t saturated = s->saturated;
 	int rc = bind_record(s, r);
 	if (rc == SQLITE_OK)
-		rc = bind_extra(s, r);
+		rc = bind_extra(s, r, s->saturated > saturated);
 	if (rc == SQLITE_OK) {
 		rc = sqlite3_step(s->insert);
 		sqlite3_reset(s->insert);

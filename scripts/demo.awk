@@ -118,13 +118,19 @@ part == "ports" {
 	printf "%-32s %7s %9s %9s  %s\n", port_name($1, $2), commas($3), commas($4), bytes($5), bar($5, most, 18)
 }
 
-# unix time, bytes, time as text; in the order of time
+# first packet and last packet as unix time, bytes, both times as text
 part == "times" {
-	at[NR] = $1
-	moved[NR] = $2
-	last = substr($3, 12, 8)
-	if (NR == 1)
-		first = substr($3, 1, 10) " " last
+	from[NR] = $1
+	to[NR] = $2 > $1 ? $2 : $1
+	moved[NR] = $3
+	if (NR == 1 || $1 < begin) {
+		begin = $1
+		first = substr($4, 1, 10) " " substr($4, 12, 8)
+	}
+	if (NR == 1 || $2 > end) {
+		end = $2
+		last = substr($5, 12, 8)
+	}
 }
 
 # "cause", counter of a way to fail | "stored", rows in the table | stage, its totals line.
@@ -163,14 +169,17 @@ END {
 		exit judge()
 }
 
-function draw_times(  span, i, c, sum, most, line, n, step)
+# A flow's bytes are spread evenly over its duration.
+function draw_times(  span, i, c, c1, c2, sum, most, line, n, step)
 {
-	span = at[NR] - at[1]
+	span = end - begin
 	if (span < 1)
 		span = 1
 	for (i = 1; i <= NR; i++) {
-		c = int((at[i] - at[1]) / span * columns)
-		sum[c < columns ? c : columns - 1] += moved[i]
+		c1 = int((from[i] - begin) / span * (columns - 1))
+		c2 = int((to[i] - begin) / span * (columns - 1))
+		for (c = c1; c <= c2; c++)
+			sum[c] += moved[i] / (c2 - c1 + 1)
 	}
 	for (c = 0; c < columns; c++)
 		if (sum[c] > most)

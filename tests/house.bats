@@ -37,7 +37,7 @@ quickly() { make -j2 BUILD="$build" CFLAGS=-O0 "$@"; }
 	[[ $output == *"lib/err.c"* ]] || fail "other flags compile nothing again"
 	touch -d '+5 seconds' lib/errors.def
 	run quickly CC=gcc -n
-	[[ $output == *"lib/err.o"* && $output != *"lib/crc32c.o"* ]] || fail "errors.def: $output"
+	[[ $output == *" lib/err.c"* && $output != *" lib/crc32c.c"* ]] || fail "errors.def: $output"
 }
 
 @test "built by clang without a warning" {
@@ -143,10 +143,11 @@ quickly() { make -j2 BUILD="$build" CFLAGS=-O0 "$@"; }
 @test "the demo shows every stage's ledger, and nothing is missing in it" {
 	sanitized && skip "the demo is of the plain programs"
 	need_command sqlite3
-	run scripts/demo "$BATS_TEST_TMPDIR/demo"
+	LC_ALL=C run scripts/demo "$BATS_TEST_TMPDIR/demo"
 	[ "$status" -eq 0 ] || fail "$output"
 	[[ $output == *"Top talkers"* && $output == *"Top ports"* && $output == *"Nothing is missing"* ]] || fail "$output"
-	same "" "$(awk 'length > 80' <<<"$output")" "wider than a terminal"
+	# The commands at its end name folders as long as they are.
+	same "" "$(awk '/^Next/ { exit } length > 80' <<<"$output")" "wider than a terminal"
 	# The totals shown are those of the table.
 	stored=$(sqlite3 "$BATS_TEST_TMPDIR/demo/flows.db" 'SELECT count(*) FROM goflow_records')
 	[[ $output == *" $stored flows"* ]] || fail "$stored flows stored: $output"

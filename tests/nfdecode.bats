@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # nfdecode: the whole program, from a pcap stream to records.
 
+bats_require_minimum_version 1.5.0
 load helpers
 
 TOOLS=$BATS_TEST_DIRNAME/tools
@@ -13,14 +14,15 @@ setup() {
 
 exports() { python3 "$TOOLS/exports.py" "$@"; }
 
-# The input stays open: nfdecode reads a named pipe that this shell holds as descriptor 4.
+# The input stays open: nfdecode reads a named pipe that this shell holds as descriptor 7.
 #   with_open_input OPTION...: starts nfdecode with `out` and `err` as its outputs.
 with_open_input() {
 	mkfifo in
-	exec 4<>in # opening one end alone would wait for the other
-	background nfdecode "$@" <in >out 2>err 4>&-
+	background bash -c 'exec nfdecode "$@" <in >out 2>err' _ "$@" # which opens its end while this shell does
+	exec 7>in
 }
 
+running() { ! ended "$pid" || fail "it has ended"; }
 lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 
 @test "nfdecode: JSON lines say what was sent" {
@@ -39,24 +41,24 @@ lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 
 @test "nfdecode: both byte orders, micro- and nanoseconds" {
 	for form in le-us le-ns be-us be-ns; do
-		exports $form | nfdecode -j >$form 2>err
-		same 3 "$(wc -l <$form)" $form
+		exports "$form" | nfdecode -j >"$form.json" 2>err
+		same 3 "$(wc -l <"$form.json")" "$form"
 	done
-	cmp le-us be-us
-	cmp le-ns be-ns
-	same 2023-11-14T22:13:21.124456789Z "$(head -n 1 le-ns | jq -r .received)"
-	same 2023-11-14T22:13:21.124456Z "$(head -n 1 le-us | jq -r .received)"
-	cmp <(jq -c 'del(.received)' le-us) <(jq -c 'del(.received)' le-ns)
+	cmp le-us.json be-us.json
+	cmp le-ns.json be-ns.json
+	same 2023-11-14T22:13:21.124456789Z "$(head -n 1 le-ns.json | jq -r .received)"
+	same 2023-11-14T22:13:21.124456Z "$(head -n 1 le-us.json | jq -r .received)"
+	cmp <(jq -c 'del(.received)' le-us.json) <(jq -c 'del(.received)' le-ns.json)
 }
 
 @test "nfdecode: tcpdump -w - gives the same records as nfrecv" {
 	need_command tcpdump
 	for file in "$GOFLOW_EXAMPLES"/*.pcap; do
-		tcpdump -r "$file" -w - 2>/dev/null | nfdecode -j 2>err | jq -c 'del(.received)' >tcpdump
-		nfrecv -r "$file" 2>/dev/null | nfdecode -j 2>/dev/null | jq -c 'del(.received)' >nfrecv
-		cmp tcpdump nfrecv
-		[ -s tcpdump ] || fail "$file: no records"
-		same "$(total err flows)" "$(wc -l <tcpdump)" "$file"
+		tcpdump -r "$file" -w - 2>/dev/null | nfdecode -j 2>err | jq -c 'del(.received)' >by-tcpdump
+		nfrecv -r "$file" 2>/dev/null | nfdecode -j 2>/dev/null | jq -c 'del(.received)' >by-nfrecv
+		cmp by-tcpdump by-nfrecv
+		[ -s by-tcpdump ] || fail "$file: no records"
+		same "$(total err flows)" "$(wc -l <by-tcpdump)" "$file"
 	done
 }
 
@@ -71,39 +73,45 @@ lines() { [ "$(wc -l <"$1")" -ge "$2" ]; }
 
 @test "nfdecode: while the input stays open, what was decoded is there at once" {
 	with_open_input -j
-	exports le-ns 3 >&4
+	exports le-ns 3 >&7
 	# the deadline is far off, so that a busy machine does not matter; 200 ms is the intent
 	wait_for 10 lines out 3
-	! ended $pid
-	exec 4>&-
-	wait $pid
+	running
+	exec 7>&-
+	wait "$pid"
 	same 3 "$(wc -l <out)"
 }
 
 @test "nfdecode: binary frames do not wait for the end either" {
 	with_open_input
-	exports le-ns 3 >&4
+	exports le-ns 3 >&7
 	wait_for 10 test -s out
-	! ended $pid
-	exec 4>&-
-	wait $pid
+	running
+	exec 7>&-
+	wait "$pid"
 }
 
 @test "nfdecode: SIGTERM writes out what was read" {
 	# a stream with a number is not cut by time, so that nothing is written before
 	with_open_input --stream-id 000102030405060708090a0b0c0d0e0f --stats sock
-	exports le-ns 3 >&4
+	exports le-ns 3 >&7
 	wait_for 10 flows_are 3
 	same 0 "$(wc -c <out)"
-	kill -TERM $pid
-	exec 4>&-
-	wait $pid
+	kill -TERM "$pid"
+	exec 7>&-
+	wait "$pid"
 	same 3 "$(total err written)"
 	[ -s out ]
 }
 
 # flows_are N: what the stats socket says. For wait_for.
 flows_are() { [ "$(ask sock status | jq .counters.flows)" = "$1" ]; }
+
+# The same signal twice may arrive as one. For wait_for.
+signal_again() {
+	kill -TERM "$pid"
+	ended "$pid"
+}
 
 ask() { # SOCKET REQUEST
 	python3 -c '
@@ -119,12 +127,11 @@ while chunk := s.recv(65536):
 @test "nfdecode: a second signal, or a drain that takes too long, is an end with losses" {
 	with_open_input --stats sock
 	wait_for 10 test -S sock
-	kill -TERM $pid
-	kill -TERM $pid
+	kill -TERM "$pid"
+	kill -TERM "$pid"
 	status=0
-	# the same signal twice may arrive as one: ask again until it has gone
-	wait_for 10 eval "kill -TERM $pid; ended $pid"
-	wait $pid || status=$?
+	wait_for 10 signal_again
+	wait "$pid" || status=$?
 	same 1 "$status"
 	grep -q '^error nfdecode: stopped before the input ended' err
 }
@@ -137,7 +144,7 @@ while chunk := s.recv(65536):
 	same "" "$(cat err)"
 	same 1 "$(wc -l <out)"
 
-	cat in.pcap | nfdecode -j 2>err | head -n 1 >out
+	exports le-ns 20000 | nfdecode -j 2>err | head -n 1 >out
 	status=${PIPESTATUS[1]}
 	same 1 "$status"
 	grep -q '^error nfdecode: .*unwritten=[1-9]' err
@@ -192,7 +199,7 @@ while chunk := s.recv(65536):
 	same 0 "$status"
 	for option in --json --explain --stream-id --state-max --stats; do
 		[[ $output == *"$option"* ]] || fail "$option is not in the help"
-		grep -q -- "$(echo "${option#--}" | sed 's/^/-/')" "$GOFLOW_ROOT/nfdecode/nfdecode.1" || fail "$option: not in the manual"
+		grep -q -- "-${option#--}" "$GOFLOW_ROOT/nfdecode/nfdecode.1" || fail "$option: not in the manual"
 	done
 }
 
@@ -215,7 +222,7 @@ while chunk := s.recv(65536):
 	cmp first second
 	same $id "$(head -c 40 first | tail -c 16 | od -An -tx1 | tr -d ' \n')"
 	nfdecode <in.pcap >third 2>/dev/null
-	! cmp -s first third
+	if cmp -s first third; then fail "a random stream id is the same"; fi
 	[ "$(stat -c %s first)" -gt 100000 ]
 }
 
@@ -258,13 +265,12 @@ while chunk := s.recv(65536):
 @test "nfdecode: the stats socket answers while the output is blocked" {
 	mkfifo out_pipe
 	exports le-ns 50000 >in.pcap
-	exec 6<>out_pipe # opening one end alone would wait for the other
-	background nfdecode -j --stats sock <in.pcap >out_pipe 2>err 6>&-
-	exec 5<out_pipe 6>&- # a reader that does not read
+	background bash -c 'exec nfdecode -j --stats sock <in.pcap >out_pipe 2>err'
+	exec 8<out_pipe # a reader that does not read
 	wait_for 10 test -S sock
 	# more than one pipe holds is decoded, and the rest waits
 	wait_for 20 stuck
-	! ended $pid
+	running
 	ask sock status >status.json
 	same '"nfdecode"' "$(jq .program status.json)"
 	same true "$(jq '.counters | .unwritten > 0 and .flows == .written + .unwritten' status.json)"
@@ -275,9 +281,9 @@ while chunk := s.recv(65536):
 	ask sock templates >templates.json
 	same '["sourceIPv4Address","sourceTransportPort","octetDeltaCount","userName"]' \
 		"$(jq -c '[.templates[0].fields[].name]' templates.json)"
-	cat <&5 >out
-	exec 5<&-
-	wait $pid
+	cat <&8 >out
+	exec 8<&-
+	wait "$pid"
 	same 50000 "$(wc -l <out)"
 	same 50000 "$(total err written)"
 }

@@ -73,8 +73,10 @@ static void begin_with(struct decoder_config config)
 		.dst_port = 2055};
 }
 
-static const struct decoder_config usual = {
-	.state_max = DECODER_STATE_MAX, .wait_max = DECODER_WAIT_MAX, .wait_ns = DECODER_WAIT_NS, .seed = 1};
+static const struct decoder_config usual = {.state_max = DECODER_STATE_MAX,
+	.wait_max = DECODER_WAIT_MAX,
+	.wait_ns = DECODER_WAIT_NS,
+	.seed = 1};
 
 static int setup(void **state)
 {
@@ -170,10 +172,11 @@ static void define_ipfix(uint16_t id, const struct template_field *defs, size_t 
 }
 
 /* One IPFIX message made of what the test puts into it. */
-#define IPFIX(sequence)  ipfix_begin(&f.m, 7, sequence)
-#define FEED_IPFIX()     (ipfix_end(&f.m), feed())
+#define IPFIX(sequence) ipfix_begin(&f.m, 7, sequence)
+#define FEED_IPFIX()    (ipfix_end(&f.m), feed())
 
-/* NetFlow v5 ---------------------------------------------------------------------------------------- */
+/* NetFlow v5
+ * ---------------------------------------------------------------------------------------- */
 
 static const struct v5_header v5 = {.count = 2,
 	.sampling = 0x4064,
@@ -275,7 +278,8 @@ static void test_v5_without_sampling(void **state)
 	assert_string_equal(field_word(FIELD_sampling_source, f.got[0].sampling_source), "unknown");
 }
 
-/* Templates and sets ----------------------------------------------------------------------------- */
+/* Templates and sets -----------------------------------------------------------------------------
+ */
 
 static void test_several_templates_in_a_set(void **state)
 {
@@ -304,7 +308,8 @@ static void test_several_templates_in_a_set(void **state)
 		assert_int_equal(f.got[1].template_id, 256);
 		assert_int_equal(f.got[2].template_id, 300);
 		assert_int_equal(f.got[2].in_pkts, UINT64_MAX);
-		assert_false(record_has(&f.got[2], FIELD_src_port)); /* not that of the record before it */
+		assert_false(record_has(
+			&f.got[2], FIELD_src_port)); /* not that of the record before it */
 		assert_false(record_has(&f.got[2], FIELD_in_bytes));
 		assert_int_equal(f.got[3].src_port, 2000);
 		for (size_t i = 0; i < f.count; i++) {
@@ -333,7 +338,8 @@ static void test_a_template_is_remembered(void **state)
 	}
 }
 
-/* Template id 256 means something else in each domain, at each port, of each exporter and version. */
+/* Template id 256 means something else in each domain, at each port, of each exporter and version.
+ */
 static void test_domains_are_apart(void **state)
 {
 	static const struct template_field one[] = {{0, 7, 2}}, other[] = {{0, 11, 2}};
@@ -378,7 +384,8 @@ static void test_domains_are_apart(void **state)
 	assert_int_equal(exporters_usage(decoder_exporters(f.d)).exporters, 2);
 }
 
-/* One namespace: the last definition of an id counts (RFC 7011, 3.4.1), data, options and data again. */
+/* One namespace: the last definition of an id counts (RFC 7011, 3.4.1), data, options and data
+ * again. */
 static void test_redefinition(void **state)
 {
 	static const struct template_field options[] = {{0, 149, 4}, {0, 34, 4}};
@@ -443,8 +450,8 @@ static void test_withdrawals(void **state)
 
 static void test_enterprise_and_variable_fields(void **state)
 {
-	static const struct template_field defs[] = {
-		{35632, 80, TEMPLATE_VARIABLE}, {29305, 1, 4}, {0, 371, TEMPLATE_VARIABLE}, {0, 82, TEMPLATE_VARIABLE}};
+	static const struct template_field defs[] = {{35632, 80, TEMPLATE_VARIABLE}, {29305, 1, 4},
+		{0, 371, TEMPLATE_VARIABLE}, {0, 82, TEMPLATE_VARIABLE}};
 	(void)state;
 	IPFIX(0);
 	define_ipfix(256, defs, LEN(defs));
@@ -489,7 +496,8 @@ static void test_variable_fields_in_v9(void **state)
 	assert_int_equal(f.got[0].src_port, 80);
 }
 
-/* Padding ------------------------------------------------------------------------------------------ */
+/* Padding
+ * ------------------------------------------------------------------------------------------ */
 
 static void test_padding_of_data_sets(void **state)
 {
@@ -562,7 +570,8 @@ static void test_padding_of_datagrams(void **state)
 	assert_int_equal(f.count, 1);
 }
 
-/* Faults ------------------------------------------------------------------------------------------- */
+/* Faults
+ * ------------------------------------------------------------------------------------------- */
 
 static void test_bad_set_lengths(void **state)
 {
@@ -693,13 +702,15 @@ static void test_headers_cut_short(void **state)
 			put(&f.m, 2, 16);
 			put_fill(&f.m, 1, 40);
 			f.from.truncated = len & 1;
-			assert_int_equal(feed_len(len), f.from.truncated ? ERR_TRUNCATED : ERR_BAD_HEADER);
+			assert_int_equal(
+				feed_len(len), f.from.truncated ? ERR_TRUNCATED : ERR_BAD_HEADER);
 		}
 	assert_int_equal(undecodable(ERR_TRUNCATED) + undecodable(ERR_BAD_HEADER), 60);
 	assert_int_equal(sender()->datagrams, 60);
 }
 
-/* Every cut of a good datagram: its whole records come out, the fault is named, nothing else happens. */
+/* Every cut of a good datagram: its whole records come out, the fault is named, nothing else
+ * happens. */
 static void test_datagrams_cut_short(void **state)
 {
 	(void)state;
@@ -733,7 +744,8 @@ static void test_datagrams_cut_short(void **state)
 		}
 		/* not cut by a capture: the sender's own fault */
 		begin_with(usual);
-		assert_int_equal(feed_len(f.m.len - 1), protocol == 10 ? ERR_BAD_HEADER : ERR_BAD_SET);
+		assert_int_equal(
+			feed_len(f.m.len - 1), protocol == 10 ? ERR_BAD_HEADER : ERR_BAD_SET);
 		assert_int_equal(f.count, 2);
 	}
 }
@@ -761,7 +773,8 @@ static void test_unknown_versions(void **state)
 	assert_int_equal(sender()->datagrams, 1);
 }
 
-/* Options ------------------------------------------------------------------------------------------- */
+/* Options
+ * ------------------------------------------------------------------------------------------- */
 
 /* Lengths that are no multiple of 4 (Q6), a set without its padding, a scope of no length (Q5). */
 static void test_v9_options_of_odd_lengths(void **state)
@@ -829,7 +842,8 @@ static void test_v9_scopes_are_no_elements(void **state)
 	assert_false(record_has(&f.got[0], FIELD_sampling_rate));
 }
 
-/* Several option templates and records in a set; the scope of IPFIX is an element (RFC 7011, 3.4.2). */
+/* Several option templates and records in a set; the scope of IPFIX is an element (RFC
+ * 7011, 3.4.2). */
 static void test_ipfix_options(void **state)
 {
 	static const struct template_field a[] = {{0, 302, 8}, {0, 305, 4}, {0, 306, 4}};
@@ -867,12 +881,14 @@ static void test_ipfix_options(void **state)
 	assert_int_equal(f.got[0].sampling_rate, 100);
 	assert_int_equal(f.got[1].sampling_rate, 200);
 	assert_string_equal(field_word(FIELD_sampling_source, f.got[1].sampling_source), "options");
-	assert_false(record_has(&f.got[2], FIELD_sampling_rate)); /* sampler 3 was never announced */
+	assert_false(
+		record_has(&f.got[2], FIELD_sampling_rate)); /* sampler 3 was never announced */
 	assert_string_equal(field_word(FIELD_sampling_source, f.got[2].sampling_source), "unknown");
 	assert_int_equal(f.got[2].sampler_id, 3);
 }
 
-/* Sampling ------------------------------------------------------------------------------------------- */
+/* Sampling
+ * ------------------------------------------------------------------------------------------- */
 
 static void test_sampling_in_the_record(void **state)
 {
@@ -906,7 +922,8 @@ static void test_sampling_in_the_record(void **state)
 	assert_int_equal(sender()->sampling_rate, 9);
 }
 
-/* Options in one domain, flows in another (akvorado's Catalyst): the exporter's only rate is theirs. */
+/* Options in one domain, flows in another (akvorado's Catalyst): the exporter's only rate is
+ * theirs. */
 static void test_sampling_of_the_whole_exporter(void **state)
 {
 	static const struct template_field options[] = {{0, 1, 4}, {0, 34, 4}};
@@ -934,7 +951,8 @@ static void test_sampling_of_the_whole_exporter(void **state)
 	assert_false(record_has(&f.got[0], FIELD_sampling_rate));
 }
 
-/* Sequence numbers ------------------------------------------------------------------------------------ */
+/* Sequence numbers
+ * ------------------------------------------------------------------------------------ */
 
 static void send_v9(uint32_t sequence, unsigned records)
 {
@@ -1022,7 +1040,8 @@ static void test_ipfix_sequence(void **state)
 	assert_int_equal(FEED_IPFIX(), 0);
 	assert_int_equal(sender()->lost_records, 10);
 
-	/* how many records are in a set without its template nobody can tell: no gap is made of that (Q31) */
+	/* how many records are in a set without its template nobody can tell: no gap is made of
+	 * that (Q31) */
 	IPFIX(117);
 	put_ports(999, 4, 1);
 	assert_int_not_equal(FEED_IPFIX(), 0);
@@ -1044,7 +1063,9 @@ static void test_ipfix_sequence(void **state)
 	assert_int_equal(sender()->reordered, 0);
 }
 
-/* Times ------------------------------------------------------------------------------------------------ */
+/* Times
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* last_switched is always there, and time_source says what it is. */
 static void test_time_sources(void **state)
@@ -1073,7 +1094,8 @@ static void test_time_sources(void **state)
 		assert_int_equal(f.count, 1);
 		assert_true(record_has(&f.got[0], FIELD_last_switched));
 		assert_int_equal(f.got[0].last_switched.ns, cases[i].ns);
-		assert_string_equal(field_word(FIELD_time_source, f.got[0].time_source), cases[i].source);
+		assert_string_equal(
+			field_word(FIELD_time_source, f.got[0].time_source), cases[i].source);
 	}
 	/* an exporter without a clock: the time of receipt */
 	IPFIX(5);
@@ -1101,7 +1123,8 @@ static void test_v9_uptimes(void **state)
 	(void)state;
 	v9_begin_at(&f.m, 7, 0, 1000, BUILD_EXPORT_S);
 	define_v9(256, switched, LEN(switched));
-	put_switched(UINT32_MAX - 999, 1160); /* before the counter went round, and after the header was made */
+	put_switched(UINT32_MAX - 999,
+		1160); /* before the counter went round, and after the header was made */
 	assert_int_equal(feed(), 0);
 	assert_int_equal(f.got[0].first_switched.ns, EXPORT_NS - 2000 * NS_PER_MS);
 	assert_int_equal(f.got[0].last_switched.ns, EXPORT_NS + 160 * NS_PER_MS);
@@ -1163,7 +1186,8 @@ static void test_ipfix_uptimes(void **state)
 	assert_int_equal(f.got[0].extra_count, 2);
 }
 
-/* Late templates ------------------------------------------------------------------------------------------- */
+/* Late templates
+ * ------------------------------------------------------------------------------------------- */
 
 static void test_data_before_its_template(void **state)
 {
@@ -1224,8 +1248,10 @@ static void test_data_waits_for_its_own_domain(void **state)
 static void test_data_waits_for_so_long(void **state)
 {
 	(void)state;
-	begin_with((struct decoder_config){
-		.state_max = DECODER_STATE_MAX, .wait_max = 4096, .wait_ns = 10 * NS_PER_S, .seed = 1});
+	begin_with((struct decoder_config){.state_max = DECODER_STATE_MAX,
+		.wait_max = 4096,
+		.wait_ns = 10 * NS_PER_S,
+		.seed = 1});
 	v9_begin(&f.m, 7, 0);
 	put_ports(256, 1, 1);
 	assert_int_equal(feed(), 1);
@@ -1244,12 +1270,15 @@ static void test_data_waits_for_so_long(void **state)
 	v9_begin(&f.m, 9, 0);
 	put_ports(256, 600, 1);
 	assert_int_equal(feed(), ERR_NO_TEMPLATE);
-	/* and the oldest give way to the newest: received = decoded + waiting + undecodable throughout */
+	/* and the oldest give way to the newest: received = decoded + waiting + undecodable
+	 * throughout */
 	for (uint32_t i = 0; i < 100; i++) {
 		v9_begin(&f.m, 100 + i, 0);
 		put_ports(256, 10, (uint16_t)(10 * i));
 		assert_int_equal(feed(), 1);
-		assert_int_equal(counts()->decoded + counts()->waiting + undecodable(ERR_NO_TEMPLATE), 5 + i);
+		assert_int_equal(
+			counts()->decoded + counts()->waiting + undecodable(ERR_NO_TEMPLATE),
+			5 + i);
 	}
 	assert_in_range(counts()->waiting, 5, 40);
 	v9_begin(&f.m, 199, 1);
@@ -1259,15 +1288,19 @@ static void test_data_waits_for_so_long(void **state)
 	assert_int_equal(f.got[0].src_port, 990);
 }
 
-/* State ------------------------------------------------------------------------------------------------------ */
+/* State
+ * ------------------------------------------------------------------------------------------------------
+ */
 
-/* A flood of domains and templates: the bound holds, the least recently used go, and are counted. */
+/* A flood of domains and templates: the bound holds, the least recently used go, and are counted.
+ */
 static void test_a_flood_of_domains(void **state)
 {
 	const size_t limit = 1024 * 1024;
 	struct exporters_usage usage = {0};
 	(void)state;
-	begin_with((struct decoder_config){.state_max = limit, .wait_max = 4096, .wait_ns = NS_PER_S, .seed = 1});
+	begin_with((struct decoder_config){
+		.state_max = limit, .wait_max = 4096, .wait_ns = NS_PER_S, .seed = 1});
 	v9_begin(&f.m, 0, 0);
 	define_v9(256, ports, LEN(ports));
 	assert_int_equal(feed(), 0);
@@ -1302,7 +1335,8 @@ static void test_a_flood_of_templates(void **state)
 	const size_t limit = 2 * 1024 * 1024;
 	uint64_t refused = 0;
 	(void)state;
-	begin_with((struct decoder_config){.state_max = limit, .wait_max = 4096, .wait_ns = NS_PER_S, .seed = 1});
+	begin_with((struct decoder_config){
+		.state_max = limit, .wait_max = 4096, .wait_ns = NS_PER_S, .seed = 1});
 	for (size_t i = 0; i < LEN(many); i++)
 		many[i] = (struct template_field){9, (uint16_t)i, 4};
 	for (uint32_t i = 0; i < 1000; i++) {
@@ -1339,7 +1373,9 @@ static void test_shared_values(void **state)
 	assert_int_not_equal(f.got[0].share_id, before);
 }
 
-/* --explain --------------------------------------------------------------------------------------------------- */
+/* --explain
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static struct {
 	unsigned sets, templates, records, options, faults;
@@ -1386,7 +1422,8 @@ static void see_fault(void *ctx, size_t offset, int err)
 
 static void test_trace(void **state)
 {
-	static const struct decode_trace trace = {&seen, see_set, see_template, see_record, see_fault};
+	static const struct decode_trace trace = {
+		&seen, see_set, see_template, see_record, see_fault};
 	static const struct template_field options[] = {{0, 149, 4}, {0, 34, 4}};
 	(void)state;
 	decoder_set_trace(f.d, &trace);

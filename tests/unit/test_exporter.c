@@ -106,7 +106,8 @@ static void test_templates_are_replaced(void **state)
 	struct domain *d = domain(1, 2055, 9, 0);
 	(void)state;
 	size_t empty = exporters_usage(all).bytes;
-	struct template *t[3] = {template(256, 3), template(256 + TEMPLATE_BUCKETS, 4), template(256, 5)};
+	struct template *t[3] = {
+		template(256, 3), template(256 + TEMPLATE_BUCKETS, 4), template(256, 5)};
 	assert_null(domain_template(d, 256));
 	assert_int_equal(domain_define(all, d, t[0]), 0);
 	assert_int_equal(domain_define(all, d, t[1]), 0); /* in the same bucket */
@@ -159,10 +160,12 @@ static void test_a_template_over_the_bound(void **state)
 	assert_non_null(domain_template(d, 256));
 }
 
-/* Sequence numbers ------------------------------------------------------------------------------- */
+/* Sequence numbers -------------------------------------------------------------------------------
+ */
 
 /* One datagram with that number and so many records. */
-static enum sequence_verdict arrives(struct domain *d, uint32_t number, uint32_t records, bool exact, bool v9)
+static enum sequence_verdict arrives(
+	struct domain *d, uint32_t number, uint32_t records, bool exact, bool v9)
 {
 	enum sequence_verdict verdict = sequence_check(d, number, v9);
 	sequence_advance(d, verdict, number, records, exact, v9);
@@ -184,7 +187,8 @@ static void test_sequence_of_records(void **state)
 	assert_int_equal(arrives(d, 11, 10, true, false), SEQUENCE_LATE);
 	assert_int_equal(e->lost_records, 20);
 	assert_int_equal(arrives(d, 51, 10, false, false), SEQUENCE_NEXT);
-	assert_int_equal(arrives(d, 500, 10, true, false), SEQUENCE_FIRST); /* not known where to go on from */
+	assert_int_equal(arrives(d, 500, 10, true, false),
+		SEQUENCE_FIRST); /* not known where to go on from */
 	assert_int_equal(arrives(d, 510, 10, true, false), SEQUENCE_NEXT);
 	assert_int_equal(arrives(d, 3000000, 1, true, false), SEQUENCE_RESTART);
 	assert_int_equal(arrives(d, 3000001, 1, true, false), SEQUENCE_NEXT);
@@ -202,7 +206,8 @@ static void test_sequence_of_datagrams(void **state)
 	const struct exporter *e = d->exporter;
 	(void)state;
 	assert_int_equal(arrives(d, 7, 20, true, true), SEQUENCE_FIRST);
-	assert_int_equal(arrives(d, 8, 40, false, true), SEQUENCE_NEXT); /* datagrams can always be counted */
+	assert_int_equal(arrives(d, 8, 40, false, true),
+		SEQUENCE_NEXT); /* datagrams can always be counted */
 	assert_int_equal(arrives(d, 9, 30, true, true), SEQUENCE_NEXT);
 	assert_int_equal(arrives(d, 14, 30, true, true), SEQUENCE_GAP);
 	assert_int_equal(e->lost_datagrams, 4);
@@ -225,7 +230,8 @@ static void test_sequence_repeated(void **state)
 	assert_int_equal(arrives(d, 8, 20, true, true), SEQUENCE_NEXT);
 }
 
-/* Going through them ------------------------------------------------------------------------------ */
+/* Going through them ------------------------------------------------------------------------------
+ */
 
 struct tally {
 	unsigned seen, stop_at;

@@ -20,7 +20,8 @@ static void test_the_table(void **state)
 		assert_true(f->offset < sizeof(struct record));
 		assert_non_null(kind_sqlite_type(f->kind));
 		for (const char *p = f->name; *p; p++)
-			assert_true((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9' && p != f->name) || *p == '_');
+			assert_true((*p >= 'a' && *p <= 'z') ||
+				    (*p >= '0' && *p <= '9' && p != f->name) || *p == '_');
 		for (int other = 0; other < id; other++)
 			assert_string_not_equal(f->name, fields[other].name);
 	}
@@ -33,8 +34,9 @@ static void test_names_and_ids_are_for_ever(void **state)
 	static const struct {
 		int id;
 		const char *name;
-	} fixed[] = {{0, "received"}, {2, "exporter"}, {13, "last_switched"}, {15, "src_ip"}, {16, "dst_ip"},
-		{19, "src_port"}, {20, "dst_port"}, {21, "protocol"}, {26, "in_bytes"}, {27, "in_pkts"}, {40, "src_mac"}};
+	} fixed[] = {{0, "received"}, {2, "exporter"}, {13, "last_switched"}, {15, "src_ip"},
+		{16, "dst_ip"}, {19, "src_port"}, {20, "dst_port"}, {21, "protocol"},
+		{26, "in_bytes"}, {27, "in_pkts"}, {40, "src_mac"}};
 	(void)state;
 	for (size_t i = 0; i < LEN(fixed); i++)
 		assert_string_equal(fields[fixed[i].id].name, fixed[i].name);
@@ -91,7 +93,8 @@ static void test_words(void **state)
 	(void)state;
 	for (size_t i = 0; i < LEN(known); i++) {
 		assert_string_equal(field_word(known[i].field, known[i].value), known[i].word);
-		assert_int_equal(field_word_value(known[i].field, known[i].word, strlen(known[i].word)),
+		assert_int_equal(
+			field_word_value(known[i].field, known[i].word, strlen(known[i].word)),
 			known[i].value);
 	}
 	for (int id = 0; id < FIELD_COUNT; id++)
@@ -101,8 +104,10 @@ static void test_words(void **state)
 				continue;
 			assert_int_equal(fields[id].kind, KIND_WORD);
 			assert_int_not_equal(v, 0); /* 0 stands for none */
-			assert_int_equal(field_word_value((enum field_id)id, word, strlen(word)), v);
-			assert_int_equal(field_word_value((enum field_id)id, word, strlen(word) - 1), 0);
+			assert_int_equal(
+				field_word_value((enum field_id)id, word, strlen(word)), v);
+			assert_int_equal(
+				field_word_value((enum field_id)id, word, strlen(word) - 1), 0);
 		}
 	assert_int_equal(field_word_value(FIELD_time_source, "options", 7), 0);
 	assert_int_equal(field_word_value(FIELD_time_source, "", 0), 0);
@@ -118,7 +123,8 @@ static void test_sources_are_distinct(void **state)
 			for (int other = 0; other < id; other++)
 				for (unsigned k = 0; k < fields[other].source_count; k++) {
 					const struct field_source *t = &fields[other].sources[k];
-					assert_false(s->pen == t->pen && s->id == t->id && s->form == t->form);
+					assert_false(s->pen == t->pen && s->id == t->id &&
+						     s->form == t->form);
 				}
 		}
 }

@@ -34,7 +34,8 @@ static int setup(void **state)
 	(void)state;
 	memset(&got, 0, offsetof(__typeof__(got), port));
 	input = input_new();
-	if (!input || pipe(in) != 0 || fcntl(in[0], F_SETFL, O_NONBLOCK) != 0 || record_init(&record) != 0)
+	if (!input || pipe(in) != 0 || fcntl(in[0], F_SETFL, O_NONBLOCK) != 0 ||
+		record_init(&record) != 0)
 		return -1;
 	log_init("test");
 	log_file = tmpfile();
@@ -181,11 +182,13 @@ static void test_a_torn_line(void **state)
 	assert_non_null(strstr(logged(), "line=2"));
 }
 
-/* Each malformed line is counted; the first is named with its number, its place, and what is wrong. */
+/* Each malformed line is counted; the first is named with its number, its place, and what is wrong.
+ */
 static void test_malformed_lines(void **state)
 {
 	(void)state;
-	feed_text("{\"src_port\":1}\n\n{\"src_port\":x}\nnonsense\n{\"src_port\":2}\n{\"src_port\":99999}\n{\"src_port\":3}\n",
+	feed_text("{\"src_port\":1}\n\n{\"src_port\":x}\nnonsense\n{\"src_port\":2}\n{\"src_port\":"
+		  "99999}\n{\"src_port\":3}\n",
 		1000);
 	end();
 	assert_ports(1, 3);
@@ -230,7 +233,8 @@ static void test_a_record_too_large(void **state)
 	(void)state;
 	len = (size_t)snprintf(text, sizeof text, "{\"src_port\":9,\"extra\":{\"en9:id1\":[");
 	for (int i = 0; i < 16; i++) {
-		len += (size_t)snprintf(text + len, sizeof text - len, "%s{\"hex\":\"", i ? "," : "");
+		len += (size_t)snprintf(
+			text + len, sizeof text - len, "%s{\"hex\":\"", i ? "," : "");
 		memset(text + len, '0', 120000);
 		len += 120000;
 		len += (size_t)snprintf(text + len, sizeof text - len, "\"}");
@@ -245,7 +249,8 @@ static void test_a_record_too_large(void **state)
 	assert_non_null(strstr(logged(), "line=2"));
 }
 
-/* Many lines in one read, as a file gives them: frames of a size, and nothing is lost where one is full. */
+/* Many lines in one read, as a file gives them: frames of a size, and nothing is lost where one is
+ * full. */
 static void test_many_lines(void **state)
 {
 	static const char pad[1000] = {[0 ... 998] = 'y'};
@@ -267,7 +272,8 @@ static void test_many_lines(void **state)
 	assert_in_range(got.frames, 5 * 1024 * 1024 / STREAM_FRAME_MAX, 40);
 }
 
-/* Streams -------------------------------------------------------------------------------------------- */
+/* Streams
+ * -------------------------------------------------------------------------------------------- */
 
 static struct {
 	size_t len;
@@ -334,7 +340,8 @@ static void test_what_the_first_byte_says(void **state)
 	(void)state;
 	for (unsigned first = 0; first < 256; first++) {
 		char byte = (char)first;
-		bool text = (first >= 0x20 && first < 0x7f) || first == '\n' || first == '\r' || first == '\t';
+		bool text = (first >= 0x20 && first < 0x7f) || first == '\n' || first == '\r' ||
+			    first == '\t';
 		teardown(state);
 		assert_int_equal(setup(state), 0);
 		assert_false(input_is_json(input));

@@ -79,7 +79,8 @@ static void check(const struct record *r)
 		fail_msg("comes back another: %.*s", (int)len, line);
 }
 
-/* There and back ----------------------------------------------------------------------------------- */
+/* There and back
+ * ----------------------------------------------------------------------------------- */
 
 static void test_each_field(void **state)
 {
@@ -130,7 +131,8 @@ static void test_integers_of_any_size(void **state)
 	for (unsigned shift = 0; shift < 64; shift++)
 		for (int more = -1; more <= 1; more++) {
 			sample_clear(&sample);
-			RECORD_SET(&sample.record, in_bytes, (UINT64_C(1) << shift) + (uint64_t)more);
+			RECORD_SET(
+				&sample.record, in_bytes, (UINT64_C(1) << shift) + (uint64_t)more);
 			check(&sample.record);
 		}
 	for (uint64_t p = 1, i = 0; i < 20; p *= 10, i++)
@@ -140,7 +142,8 @@ static void test_integers_of_any_size(void **state)
 			check(&sample.record);
 			char text[64];
 			size_t len = write_line(&sample.record);
-			snprintf(text, sizeof text, "{\"in_bytes\":%llu}\n", (unsigned long long)(p + (uint64_t)more));
+			snprintf(text, sizeof text, "{\"in_bytes\":%llu}\n",
+				(unsigned long long)(p + (uint64_t)more));
 			assert_int_equal(len, strlen(text));
 			assert_memory_equal(line, text, len);
 		}
@@ -149,13 +152,17 @@ static void test_integers_of_any_size(void **state)
 static void test_a_line_to_the_letter(void **state)
 {
 	static const uint8_t six[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1}, four[4] = {192, 0, 2, 7};
-	static const char expected[] =
-		"{\"received\":\"2023-11-14T22:13:20.123456789Z\",\"version\":9,\"sampling_source\":\"options\","
-		"\"last_switched\":\"2023-11-14T22:13:20.120Z\",\"time_source\":\"last_switched\",\"src_ip\":\"192.0.2.7\","
-		"\"dst_ip\":\"2001:db8::1\",\"in_bytes\":18446744073709551615,\"src_mac\":\"00:aa:0b:c0:ff:ee\","
-		"\"user_name\":\"a\\\"\\\\\\n\\u0001\xc3\xbc\",\"wlan_ssid\":\"\xef\xbf\xbd\",\"wlan_ssid_hex\":\"ff\","
-		"\"extra\":{\"interfaceName\":[{\"value\":\"eth0\",\"hex\":\"65746830\"},{\"value\":\"eth1\",\"hex\":"
-		"\"65746831\"}],\"en12345:id7\":{\"hex\":\"00ff\"}}}\n";
+	static const char expected[] = "{\"received\":\"2023-11-14T22:13:20.123456789Z\","
+				       "\"version\":9,\"sampling_source\":\"options\","
+				       "\"last_switched\":\"2023-11-14T22:13:20.120Z\",\"time_"
+				       "source\":\"last_switched\",\"src_ip\":\"192.0.2.7\","
+				       "\"dst_ip\":\"2001:db8::1\",\"in_bytes\":"
+				       "18446744073709551615,\"src_mac\":\"00:aa:0b:c0:ff:ee\","
+				       "\"user_name\":\"a\\\"\\\\\\n\\u0001\xc3\xbc\",\"wlan_"
+				       "ssid\":\"\xef\xbf\xbd\",\"wlan_ssid_hex\":\"ff\","
+				       "\"extra\":{\"interfaceName\":[{\"value\":\"eth0\",\"hex\":"
+				       "\"65746830\"},{\"value\":\"eth1\",\"hex\":"
+				       "\"65746831\"}],\"en12345:id7\":{\"hex\":\"00ff\"}}}\n";
 	struct record *r = &sample.record;
 	(void)state;
 	RECORD_SET(r, received, ((struct instant){UINT64_C(1700000000123456789), 9}));
@@ -198,8 +205,11 @@ static void test_runs(void **state)
 			struct record *r = &sample.record;
 			for (int id = 0; id < FIELD_COUNT; id++)
 				if (shared[id / 64] >> (id % 64) & 1) {
-					memcpy((char *)r + fields[id].offset, record_field(&first.record, id),
-						id + 1 < FIELD_COUNT ? fields[id + 1].offset - fields[id].offset : 1);
+					memcpy((char *)r + fields[id].offset,
+						record_field(&first.record, id),
+						id + 1 < FIELD_COUNT
+							? fields[id + 1].offset - fields[id].offset
+							: 1);
 					record_mark(r, (enum field_id)id);
 				}
 			memcpy(r->shared, shared, sizeof shared);
@@ -209,7 +219,8 @@ static void test_runs(void **state)
 			/* keys may come in another order: shared ones first */
 			assert_int_equal(read_bytes(other, len - 1), 0);
 			if (!record_equal(r, &record))
-				fail_msg("run %llu: %.*s", (unsigned long long)run, (int)len, other);
+				fail_msg(
+					"run %llu: %.*s", (unsigned long long)run, (int)len, other);
 			assert_int_equal(write_line(r), len);
 		}
 	}
@@ -246,7 +257,8 @@ static void test_room(void **state)
 
 static void test_the_object_of_extras(void **state)
 {
-	static const char expected[] = "{\"interfaceName\":{\"value\":\"a\",\"hex\":\"61\"},\"en9:id1\":{\"hex\":\"\"}}";
+	static const char expected[] =
+		"{\"interfaceName\":{\"value\":\"a\",\"hex\":\"61\"},\"en9:id1\":{\"hex\":\"\"}}";
 	(void)state;
 	sample_extra(&sample, 0, 82, "a", 1);
 	sample_extra(&sample, 9, 1, "", 0);
@@ -255,7 +267,8 @@ static void test_the_object_of_extras(void **state)
 		fail_msg("%.*s", (int)len, line);
 }
 
-/* Another JSON library ------------------------------------------------------------------------------- */
+/* Another JSON library
+ * ------------------------------------------------------------------------------- */
 
 /* jansson holds no integer above 2^63 - 1. */
 static bool jansson_holds(const struct record *r)
@@ -278,11 +291,13 @@ static void agree_on(const json_t *value, const struct record *r, enum field_id 
 	case KIND_U64: assert_int_equal(json_integer_value(value), *(const uint64_t *)at); return;
 	case KIND_IP: assert_string_equal(json_string_value(value), ip_text(at, text)); return;
 	case KIND_TIME:
-		assert_string_equal(json_string_value(value), instant_text(*(const struct instant *)at, text));
+		assert_string_equal(
+			json_string_value(value), instant_text(*(const struct instant *)at, text));
 		return;
 	case KIND_WORD:
 		if (field_word(id, *(const uint8_t *)at))
-			assert_string_equal(json_string_value(value), field_word(id, *(const uint8_t *)at));
+			assert_string_equal(
+				json_string_value(value), field_word(id, *(const uint8_t *)at));
 		else
 			assert_int_equal(json_integer_value(value), *(const uint8_t *)at);
 		return;
@@ -326,10 +341,11 @@ static void test_jansson_agrees(void **state)
 			members += json_object_get(o, hex) != NULL;
 		}
 		assert_int_equal(json_object_size(o), members);
-		/* what jansson writes of it, with all its escapes, spaces and another order, is read back equal */
+		/* what jansson writes of it, with all its escapes, spaces and another order, is
+		 * read back equal */
 		for (int k = 0; k < 3; k++) {
-			static const size_t flags[] = {JSON_ENSURE_ASCII | JSON_COMPACT, JSON_INDENT(2) | JSON_ESCAPE_SLASH,
-				JSON_PRESERVE_ORDER};
+			static const size_t flags[] = {JSON_ENSURE_ASCII | JSON_COMPACT,
+				JSON_INDENT(2) | JSON_ESCAPE_SLASH, JSON_PRESERVE_ORDER};
 			char *text = json_dumps(o, flags[k]);
 			assert_int_equal(read_bytes(text, strlen(text)), 0);
 			if (k == 2 || r->extra_count < 2)
@@ -342,7 +358,8 @@ static void test_jansson_agrees(void **state)
 	assert_true(compared > 1000);
 }
 
-/* Reading ---------------------------------------------------------------------------------------------- */
+/* Reading
+ * ---------------------------------------------------------------------------------------------- */
 
 static void test_lines_that_people_write(void **state)
 {
@@ -353,9 +370,12 @@ static void test_lines_that_people_write(void **state)
 	assert_int_equal(present_count(&record), 2); /* no last_switched is made up */
 	assert_int_equal(read_text("{}"), 0);
 	assert_int_equal(present_count(&record), 0);
-	assert_int_equal(read_text("{\"src_port\":null,\"user_name\":null,\"src_ip\":null,\"extra\":null}"), 0);
+	assert_int_equal(
+		read_text("{\"src_port\":null,\"user_name\":null,\"src_ip\":null,\"extra\":null}"),
+		0);
 	assert_int_equal(present_count(&record), 0);
-	assert_int_equal(read_text("{\"src_ip\":\"::ffff:10.0.0.1\",\"src_mac\":\"00:AA:bb:CC:dd:EE\"}"), 0);
+	assert_int_equal(
+		read_text("{\"src_ip\":\"::ffff:10.0.0.1\",\"src_mac\":\"00:AA:bb:CC:dd:EE\"}"), 0);
 	assert_int_equal(record.src_ip.b[12], 10);
 	assert_int_equal(record.src_mac.b[1], 0xaa);
 	assert_int_equal(read_text("{\"received\":\"2023-11-14T23:13:20.5+01:00\"}"), 0);
@@ -372,15 +392,19 @@ static void test_lines_that_people_write(void **state)
 static void test_keys_that_are_no_fields(void **state)
 {
 	(void)state;
-	assert_int_equal(read_text("{\"a\":1,\"b\":-1.5e+7,\"c\":[],\"d\":{},\"e\":[1,\"x\",{\"y\":[null,true,false]}],"
-				   "\"src_port\":53,\"src_port_\":1,\"src_por\":1,\"SRC_PORT\":1,\"\":0,"
-				   "\"src_port_hex\":\"00\",\"_hex\":1,\"src_port\\u0000\":9}"),
+	assert_int_equal(
+		read_text("{\"a\":1,\"b\":-1.5e+7,\"c\":[],\"d\":{},\"e\":[1,\"x\",{\"y\":[null,"
+			  "true,false]}],"
+			  "\"src_port\":53,\"src_port_\":1,\"src_por\":1,\"SRC_PORT\":1,\"\":0,"
+			  "\"src_port_hex\":\"00\",\"_hex\":1,\"src_port\\u0000\":9}"),
 		0);
 	assert_int_equal(unknown, 12);
 	assert_int_equal(record.src_port, 53);
 	assert_int_equal(present_count(&record), 1);
 	unknown = 0;
-	assert_int_equal(read_text("{\"extra\":{\"nonsense\":{\"hex\":\"00\"},\"en1:id99999\":1,\"interfaceName\":{\"hex\":\"61\"}}}"), 0);
+	assert_int_equal(read_text("{\"extra\":{\"nonsense\":{\"hex\":\"00\"},\"en1:id99999\":1,"
+				   "\"interfaceName\":{\"hex\":\"61\"}}}"),
+		0);
 	assert_int_equal(unknown, 2);
 	assert_int_equal(record.extra_count, 1);
 }
@@ -394,7 +418,8 @@ static void test_escapes(void **state)
 		{"\\u0041\\u00e4\\u20ac\\uFFFD", "A\xc3\xa4\xe2\x82\xac\xef\xbf\xbd"},
 		{"\\ud83c\\udf0d", "\xf0\x9f\x8c\x8d"},
 		{"\\uD800\\uDC00\\uDBFF\\uDFFF", "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"},
-		{"\\u007f\\u0080\\u07ff\\u0800\\uffff", "\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf"},
+		{"\\u007f\\u0080\\u07ff\\u0800\\uffff",
+			"\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf"},
 		{"\xf0\x9f\x8c\x8d", "\xf0\x9f\x8c\x8d"},
 	};
 	(void)state;
@@ -439,13 +464,18 @@ static void test_hex_beside_text(void **state)
 static void test_duplicates(void **state)
 {
 	(void)state;
-	assert_int_equal(read_text("{\"src_port\":1,\"src_port\":2,\"user_name\":\"a\",\"user_name\":\"bc\"}"), 0);
+	assert_int_equal(
+		read_text(
+			"{\"src_port\":1,\"src_port\":2,\"user_name\":\"a\",\"user_name\":\"bc\"}"),
+		0);
 	assert_int_equal(record.src_port, 2);
 	assert_int_equal(record.user_name.len, 2);
 	assert_memory_equal(record.user_name.p, "bc", 2);
 	assert_int_equal(read_text("{\"user_name_hex\":\"aa\",\"user_name_hex\":\"bb\"}"), 0);
 	assert_memory_equal(record.user_name.p, "\xbb", 1);
-	assert_int_equal(read_text("{\"extra\":{\"en9:id1\":{\"hex\":\"01\"}},\"extra\":{\"en9:id1\":{\"hex\":\"02\"}}}"), 0);
+	assert_int_equal(read_text("{\"extra\":{\"en9:id1\":{\"hex\":\"01\"}},\"extra\":{\"en9:"
+				   "id1\":{\"hex\":\"02\"}}}"),
+		0);
 	assert_int_equal(record.extra_count, 2);
 	assert_memory_equal(record.extras[0].bytes, "\x01", 1);
 	assert_memory_equal(record.extras[1].bytes, "\x02", 1);
@@ -454,8 +484,10 @@ static void test_duplicates(void **state)
 static void test_extras_in_any_form(void **state)
 {
 	(void)state;
-	assert_int_equal(read_text("{\"extra\":{\"interfaceName\":{\"hex\":\"6161\",\"value\":{\"deep\":[1,\"2\"]},\"more\":0},"
-				   "\"en5:id6\":[{\"value\":\"x\",\"hex\":\"62\"},{\"hex\":\"\"}]},\"user_name\":\"u\"}"),
+	assert_int_equal(read_text("{\"extra\":{\"interfaceName\":{\"hex\":\"6161\",\"value\":{"
+				   "\"deep\":[1,\"2\"]},\"more\":0},"
+				   "\"en5:id6\":[{\"value\":\"x\",\"hex\":\"62\"},{\"hex\":\"\"}]},"
+				   "\"user_name\":\"u\"}"),
 		0);
 	assert_int_equal(record.extra_count, 3);
 	assert_int_equal(record.extras[0].id, 82);
@@ -565,7 +597,8 @@ static void test_malformed_lines(void **state)
 	for (size_t i = 0; i < LEN(cases); i++) {
 		int err = read_text(cases[i].line);
 		if (err != cases[i].err)
-			fail_msg("%s: %s, not %s", cases[i].line, err_sentence(err), err_sentence(cases[i].err));
+			fail_msg("%s: %s, not %s", cases[i].line, err_sentence(err),
+				err_sentence(cases[i].err));
 		assert_true(offset <= strlen(cases[i].line));
 		/* where no offset is given it need only lie within */
 		if (cases[i].offset && offset != cases[i].offset)
@@ -593,7 +626,8 @@ static void test_lines_cut_short(void **state)
 	}
 }
 
-/* A byte changed at random: a record, or an error with a place; then the next line reads as ever. */
+/* A byte changed at random: a record, or an error with a place; then the next line reads as ever.
+ */
 static void test_damaged_lines(void **state)
 {
 	struct jsonl_reader *second = jsonl_reader_new();
@@ -615,7 +649,8 @@ static void test_damaged_lines(void **state)
 			static char again[JSONL_LINE_MAX];
 			len = jsonl_write(&record, again, sizeof again);
 			assert_true(len > 0);
-			assert_int_equal(jsonl_read(second, again, len - 1, &other, &offset, &unknown), 0);
+			assert_int_equal(
+				jsonl_read(second, again, len - 1, &other, &offset, &unknown), 0);
 			assert_true(record_equal(&record, &other));
 		}
 		free(text);
@@ -657,17 +692,21 @@ static void test_long_lines(void **state)
 	memset(text, ' ', sizeof text);
 	memcpy(text, "{\"src_port\":1", 13);
 	text[JSONL_LINE_MAX - 2] = '}';
-	assert_int_equal(jsonl_read(reader, text, JSONL_LINE_MAX - 1, &record, &offset, &unknown), 0);
+	assert_int_equal(
+		jsonl_read(reader, text, JSONL_LINE_MAX - 1, &record, &offset, &unknown), 0);
 	assert_int_equal(record.src_port, 1);
-	assert_int_equal(jsonl_read(reader, text, JSONL_LINE_MAX, &record, &offset, &unknown), VALUE);
+	assert_int_equal(
+		jsonl_read(reader, text, JSONL_LINE_MAX, &record, &offset, &unknown), VALUE);
 	/* a text as long as one may be, and one byte longer */
 	size_t head = (size_t)snprintf(text, sizeof text, "{\"user_name\":\"");
 	memset(text + head, 'x', UINT16_MAX + 1);
 	memcpy(text + head + UINT16_MAX, "\"}", 2);
-	assert_int_equal(jsonl_read(reader, text, head + UINT16_MAX + 2, &record, &offset, &unknown), 0);
+	assert_int_equal(
+		jsonl_read(reader, text, head + UINT16_MAX + 2, &record, &offset, &unknown), 0);
 	assert_int_equal(record.user_name.len, UINT16_MAX);
 	memcpy(text + head + UINT16_MAX, "x\"}", 3);
-	assert_int_equal(jsonl_read(reader, text, head + UINT16_MAX + 3, &record, &offset, &unknown), VALUE);
+	assert_int_equal(
+		jsonl_read(reader, text, head + UINT16_MAX + 3, &record, &offset, &unknown), VALUE);
 }
 
 static void test_as_many_extras_as_there_may_be(void **state)
@@ -677,7 +716,8 @@ static void test_as_many_extras_as_there_may_be(void **state)
 	for (size_t n = EXTRAS_MAX; n <= EXTRAS_MAX + 1; n++) {
 		size_t len = (size_t)snprintf(text, sizeof text, "{\"extra\":{\"en9:id1\":[");
 		for (size_t i = 0; i < n; i++)
-			len += (size_t)snprintf(text + len, sizeof text - len, "%s{\"hex\":\"%02zx\"}", i ? "," : "", i & 255);
+			len += (size_t)snprintf(text + len, sizeof text - len,
+				"%s{\"hex\":\"%02zx\"}", i ? "," : "", i & 255);
 		len += (size_t)snprintf(text + len, sizeof text - len, "]}}");
 		assert_int_equal(read_bytes(text, len), n == EXTRAS_MAX ? 0 : VALUE);
 		if (n == EXTRAS_MAX) {

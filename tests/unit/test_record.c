@@ -32,7 +32,8 @@ static int teardown(void **state)
 
 static size_t pack(const struct record *r)
 {
-	size_t len = record_pack(r, r->present, r->extra_count ? ENTRY_EXTRAS : 0, packed, sizeof packed);
+	size_t len = record_pack(
+		r, r->present, r->extra_count ? ENTRY_EXTRAS : 0, packed, sizeof packed);
 	assert_true(len > 0 && len <= RECORD_PACKED_MAX);
 	return len;
 }
@@ -49,7 +50,8 @@ static int unpack(const struct schema *schema, size_t len, uint64_t *unknown)
 	memset(back.present, 0, sizeof back.present);
 	memset(back.shared, 0, sizeof back.shared);
 	assert_int_equal(entry_length(block, len, &flags_of_entry), len);
-	int err = record_unpack(schema, block, len, &back, EXTRAS_MAX, &flags, unknown ? unknown : &ignored);
+	int err = record_unpack(
+		schema, block, len, &back, EXTRAS_MAX, &flags, unknown ? unknown : &ignored);
 	assert_int_equal(flags, flags_of_entry);
 	if (!unknown)
 		assert_int_equal(ignored, 0);
@@ -70,7 +72,8 @@ static void test_nothing(void **state)
 	check(&sample.record);
 }
 
-/* Every field by itself, and all of them but it, many times, so that extremes of each kind are among them. */
+/* Every field by itself, and all of them but it, many times, so that extremes of each kind are
+ * among them. */
 static void test_each_field(void **state)
 {
 	struct dice d = {1};
@@ -134,7 +137,8 @@ static void test_many_extras(void **state)
 	r.extras = extras;
 	for (uint32_t i = 0; i < EXTRAS_MAX; i++) {
 		memcpy(bytes[i], &i, 2);
-		extras[i] = (struct extra){i % 5 ? UINT32_MAX - i : 0, (uint16_t)(i / 2), 2, bytes[i]};
+		extras[i] =
+			(struct extra){i % 5 ? UINT32_MAX - i : 0, (uint16_t)(i / 2), 2, bytes[i]};
 	}
 	r.extra_count = EXTRAS_MAX;
 	check(&r);
@@ -145,7 +149,8 @@ static void test_many_extras(void **state)
 	uint64_t unknown = 0;
 	size_t len = pack(&r);
 	memset(back.present, 0, sizeof back.present);
-	assert_int_equal(record_unpack(schema_own(), packed, len, &back, EXTRAS_MAX - 1, &flags, &unknown),
+	assert_int_equal(
+		record_unpack(schema_own(), packed, len, &back, EXTRAS_MAX - 1, &flags, &unknown),
 		ERR_FRAME_FORMAT);
 	assert_int_equal(back.extra_count, 0);
 }
@@ -208,7 +213,8 @@ static void test_entries_of_another_length(void **state)
 			head = (head & 0xff000000) | (uint32_t)cut;
 			memcpy(block, &head, 4);
 			memset(back.shared, 0, sizeof back.shared);
-			assert_int_equal(record_unpack(schema_own(), block, cut, &back, EXTRAS_MAX, &flags, &unknown),
+			assert_int_equal(record_unpack(schema_own(), block, cut, &back, EXTRAS_MAX,
+						 &flags, &unknown),
 				ERR_FRAME_FORMAT);
 		}
 		free(block);
@@ -242,13 +248,15 @@ static void test_entries_of_noise(void **state)
 		block[1] = block[2] = 0;
 		block[3] &= 0x37; /* shared, extras, two presence words */
 		memset(back.shared, 0, sizeof back.shared);
-		if (record_unpack(schema_own(), block, len, &back, EXTRAS_MAX, &flags, &unknown) != 0)
+		if (record_unpack(schema_own(), block, len, &back, EXTRAS_MAX, &flags, &unknown) !=
+			0)
 			assert_int_equal(back.extra_count, 0);
 		free(block);
 	}
 }
 
-/* Shared entries ------------------------------------------------------------------------------------ */
+/* Shared entries
+ * ------------------------------------------------------------------------------------ */
 
 static void test_shared_values(void **state)
 {
@@ -273,17 +281,21 @@ static void test_shared_values(void **state)
 	assert_true(len[0] && len[1] && len[2] == 4);
 
 	uint64_t share_id = back.share_id;
-	assert_int_equal(record_unpack(schema_own(), entries[0], len[0], &back, EXTRAS_MAX, &flags, &unknown), 0);
+	assert_int_equal(record_unpack(schema_own(), entries[0], len[0], &back, EXTRAS_MAX, &flags,
+				 &unknown),
+		0);
 	assert_int_equal(flags & ENTRY_SHARED, ENTRY_SHARED);
 	assert_int_not_equal(back.share_id, share_id);
 	assert_memory_equal(back.shared, first, sizeof first);
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(
-			record_unpack(schema_own(), entries[1], len[1], &back, EXTRAS_MAX, &flags, &unknown), 0);
+		assert_int_equal(record_unpack(schema_own(), entries[1], len[1], &back, EXTRAS_MAX,
+					 &flags, &unknown),
+			0);
 		assert_true(record_equal(&back, &whole.record));
 		/* the next one has the shared values, and none of the record's before it */
-		assert_int_equal(
-			record_unpack(schema_own(), entries[2], len[2], &back, EXTRAS_MAX, &flags, &unknown), 0);
+		assert_int_equal(record_unpack(schema_own(), entries[2], len[2], &back, EXTRAS_MAX,
+					 &flags, &unknown),
+			0);
 		assert_memory_equal(back.present, first, sizeof first);
 		assert_int_equal(back.received.ns, whole.record.received.ns);
 	}
@@ -291,17 +303,23 @@ static void test_shared_values(void **state)
 	uint64_t second[FIELD_WORDS] = {0};
 	second[0] = UINT64_C(1) << FIELD_src_port;
 	len[0] = record_pack(&r, second, ENTRY_SHARED, entries[0], sizeof entries[0]);
-	assert_int_equal(record_unpack(schema_own(), entries[0], len[0], &back, EXTRAS_MAX, &flags, &unknown), 0);
-	assert_int_equal(record_unpack(schema_own(), entries[2], len[2], &back, EXTRAS_MAX, &flags, &unknown), 0);
+	assert_int_equal(record_unpack(schema_own(), entries[0], len[0], &back, EXTRAS_MAX, &flags,
+				 &unknown),
+		0);
+	assert_int_equal(record_unpack(schema_own(), entries[2], len[2], &back, EXTRAS_MAX, &flags,
+				 &unknown),
+		0);
 	assert_memory_equal(back.present, second, sizeof second);
 	/* a record that repeats a shared value is malformed, and leaves the shared ones alone */
 	len[1] = record_pack(&r, second, 0, entries[1], sizeof entries[1]);
-	assert_int_equal(record_unpack(schema_own(), entries[1], len[1], &back, EXTRAS_MAX, &flags, &unknown),
+	assert_int_equal(record_unpack(schema_own(), entries[1], len[1], &back, EXTRAS_MAX, &flags,
+				 &unknown),
 		ERR_FRAME_FORMAT);
 	assert_memory_equal(back.present, second, sizeof second);
 }
 
-/* Schemas ---------------------------------------------------------------------------------------------- */
+/* Schemas
+ * ---------------------------------------------------------------------------------------------- */
 
 /* A schema payload out of names and kinds. */
 struct column {
@@ -353,17 +371,19 @@ static void test_our_own_schema(void **state)
 	}
 }
 
-/* Other names, another order, a kind that has changed, a field to come: each is read as its name says. */
+/* Other names, another order, a kind that has changed, a field to come: each is read as its name
+ * says. */
 static void test_a_schema_of_another_version(void **state)
 {
-	static const struct column columns[] = {{"dst_port", KIND_U16}, {"to_come", KIND_U64}, {"src_port", KIND_U16},
-		{"in_bytes", KIND_U32}, {"text_to_come", KIND_TEXT}, {"src_ip", KIND_IP}, {"ip_to_come", KIND_IP},
-		{"tos", KIND_U8}};
+	static const struct column columns[] = {{"dst_port", KIND_U16}, {"to_come", KIND_U64},
+		{"src_port", KIND_U16}, {"in_bytes", KIND_U32}, {"text_to_come", KIND_TEXT},
+		{"src_ip", KIND_IP}, {"ip_to_come", KIND_IP}, {"tos", KIND_U8}};
 	uint8_t payload[512];
 	struct schema schema;
 	uint64_t unknown = 0, bits = 0xff;
 	(void)state;
-	assert_int_equal(schema_parse(payload, schema_of(columns, LEN(columns), payload), &schema), 0);
+	assert_int_equal(
+		schema_parse(payload, schema_of(columns, LEN(columns), payload), &schema), 0);
 	assert_int_not_equal(schema.hash, schema_own()->hash);
 	assert_int_equal(schema.column[0].field, FIELD_dst_port);
 	assert_int_equal(schema.column[1].field, -1);
@@ -381,7 +401,10 @@ static void test_a_schema_of_another_version(void **state)
 	p = append(p, &text_len, 2);
 	p = append(p, "abc", 3);
 	p = append(p, "\x04\x0a\x00\x00\x01", 5);
-	p = append(p, "\x10""0123456789abcdef", 17);
+	p = append(p,
+		"\x10"
+		"0123456789abcdef",
+		17);
 	p = append(p, "\x2e", 1);
 	uint32_t head = (uint32_t)(p - packed) | UINT32_C(1) << 28;
 	memcpy(packed, &head, 4);
@@ -392,7 +415,8 @@ static void test_a_schema_of_another_version(void **state)
 	assert_int_equal(back.tos, 0x2e);
 	assert_int_equal(back.src_ip.b[12], 10);
 	assert_false(record_has(&back, FIELD_in_bytes)); /* of that kind we have none */
-	assert_int_equal(__builtin_popcountll(back.present[0]) + __builtin_popcountll(back.present[1]), 4);
+	assert_int_equal(
+		__builtin_popcountll(back.present[0]) + __builtin_popcountll(back.present[1]), 4);
 
 	/* fields that the schema has not are nothing at all */
 	bits = 0x1ff;
@@ -413,7 +437,8 @@ static void test_a_kind_of_another_version(void **state)
 	struct schema schema;
 	uint64_t unknown = 0, bits = 1;
 	(void)state;
-	assert_int_equal(schema_parse(payload, schema_of(columns, LEN(columns), payload), &schema), 0);
+	assert_int_equal(
+		schema_parse(payload, schema_of(columns, LEN(columns), payload), &schema), 0);
 	uint32_t head = 14 | UINT32_C(1) << 28;
 	memcpy(packed, &head, 4);
 	memcpy(packed + 4, &bits, 8);

@@ -118,7 +118,7 @@ static void test_samplers_by_id(void **state)
 	assert_int_equal(rate_by(0, 2), 4000);
 	assert_int_equal(rate_by(0, UINT64_MAX), 8);
 	assert_int_equal(rate_by(0, 3), 0);
-	assert_int_equal(rate(0), 0); /* which of the three? */
+	assert_int_equal(rate(0), 0);        /* which of the three? */
 	LEARN(0, {48, 1, 1}, {50, 4, 1001}); /* changed */
 	assert_int_equal(rate_by(0, 1), 1001);
 	assert_int_equal(samplers.count, 3);

@@ -163,7 +163,8 @@ static void assert_undamaged(void)
 	assert_int_equal(got.malformed, 0);
 }
 
-/* Round trips ------------------------------------------------------------------------------------- */
+/* Round trips -------------------------------------------------------------------------------------
+ */
 
 static void test_there_and_back(void **state)
 {
@@ -227,7 +228,8 @@ static void test_shared_values(void **state)
 			sample_field(&samples[i], FIELD_src_port, &d);
 			sample_field(&samples[i], FIELD_exporter, &d);
 			sample_field(&samples[i], FIELD_received, &d);
-			r->shared[0] = UINT64_C(1) << FIELD_exporter | UINT64_C(1) << FIELD_received;
+			r->shared[0] = UINT64_C(1) << FIELD_exporter | UINT64_C(1)
+									       << FIELD_received;
 		}
 		assert_int_equal(stream_put(writer, r, 0), 0);
 		if (i == 14) /* a frame that begins in the middle of a datagram */
@@ -248,7 +250,8 @@ static void test_shared_values(void **state)
 
 static void test_a_random_stream_id(void **state)
 {
-	struct stream_writer *a = stream_writer_new(NULL, sink, &out), *b = stream_writer_new(NULL, sink, &out);
+	struct stream_writer *a = stream_writer_new(NULL, sink, &out),
+			     *b = stream_writer_new(NULL, sink, &out);
 	static struct sample s;
 	(void)state;
 	sample_clear(&s);
@@ -258,18 +261,21 @@ static void test_a_random_stream_id(void **state)
 	stream_put(b, &s.record, 0);
 	stream_flush(b, 0);
 	assert_int_equal(out.frames, 4);
-	assert_memory_not_equal(out.bytes + out.frame[1].at + 24, out.bytes + out.frame[3].at + 24, 16);
+	assert_memory_not_equal(
+		out.bytes + out.frame[1].at + 24, out.bytes + out.frame[3].at + 24, 16);
 	stream_writer_free(a);
 	stream_writer_free(b);
 }
 
-/* Frames --------------------------------------------------------------------------------------------- */
+/* Frames
+ * --------------------------------------------------------------------------------------------- */
 
 static void test_frames_are_cut_by_count(void **state)
 {
 	static struct sample s;
 	(void)state;
-	for (uint16_t i = 0; i < 2 * STREAM_RECORDS_MAX + 5; i++) { /* too small to be cut by size */
+	for (uint16_t i = 0; i < 2 * STREAM_RECORDS_MAX + 5;
+		i++) { /* too small to be cut by size */
 		sample_clear(&s);
 		RECORD_SET(&s.record, src_port, i);
 		assert_int_equal(stream_put(writer, &s.record, 0), 0);
@@ -390,7 +396,8 @@ static void test_a_sink_that_fails(void **state)
 	assert_int_equal(stream_written(writer), 0);
 }
 
-/* Reading in pieces, from the middle, and cut --------------------------------------------------------- */
+/* Reading in pieces, from the middle, and cut
+ * --------------------------------------------------------- */
 
 static void write_small_stream(void)
 {
@@ -449,7 +456,8 @@ static void test_torn_anywhere(void **state)
 	write_small_stream();
 	for (size_t len = 0; len <= out.len; len++) {
 		size_t records = 0, whole = 0;
-		for (size_t i = 0; i < out.frames && out.frame[i].at + out.frame[i].len <= len; i++) {
+		for (size_t i = 0; i < out.frames && out.frame[i].at + out.frame[i].len <= len;
+			i++) {
 			records += out.frame[i].records;
 			whole = out.frame[i].at + out.frame[i].len;
 		}
@@ -506,7 +514,8 @@ static void test_noise_around_frames(void **state)
 	assert_int_equal(counts().missing, 0);
 }
 
-/* Damage --------------------------------------------------------------------------------------------- */
+/* Damage
+ * --------------------------------------------------------------------------------------------- */
 
 /* Are the records those of the small stream but for one frame's, which `at` lies in? */
 static void assert_lost_at_most(size_t at)
@@ -602,11 +611,12 @@ static void test_streams_one_behind_the_other(void **state)
 	assert_undamaged();
 }
 
-/* Frames made by hand -------------------------------------------------------------------------------- */
+/* Frames made by hand
+ * -------------------------------------------------------------------------------- */
 
 /* Appends a frame of that kind and payload to `out`. */
-static void put_frame(uint8_t version, uint8_t kind, uint64_t schema, uint64_t sequence, const void *payload,
-	uint32_t len, uint32_t records)
+static void put_frame(uint8_t version, uint8_t kind, uint64_t schema, uint64_t sequence,
+	const void *payload, uint32_t len, uint32_t records)
 {
 	uint8_t *h = out.bytes + out.len;
 	uint32_t mark = STREAM_MARK, crc;
@@ -630,7 +640,8 @@ static void put_frame(uint8_t version, uint8_t kind, uint64_t schema, uint64_t s
 /* One record with nothing but bit 0, a U16. */
 static const uint8_t one_port[] = {14, 0, 0, 0x10, 1, 0, 0, 0, 0, 0, 0, 0, 0x39, 0x30};
 /* The schema in which that is src_port, and bit 1 something to come. */
-static const uint8_t foreign[] = {2, 0, 0, 0, KIND_U16, 8, 's', 'r', 'c', '_', 'p', 'o', 'r', 't', 1, 0, KIND_U16, 1, 'x'};
+static const uint8_t foreign[] = {
+	2, 0, 0, 0, KIND_U16, 8, 's', 'r', 'c', '_', 'p', 'o', 'r', 't', 1, 0, KIND_U16, 1, 'x'};
 
 static uint64_t hash_of(const uint8_t *p, size_t len)
 {
@@ -641,7 +652,8 @@ static uint64_t hash_of(const uint8_t *p, size_t len)
 
 static void test_another_schema(void **state)
 {
-	static const uint8_t with_unknown[] = {16, 0, 0, 0x10, 3, 0, 0, 0, 0, 0, 0, 0, 0x39, 0x30, 7, 7};
+	static const uint8_t with_unknown[] = {
+		16, 0, 0, 0x10, 3, 0, 0, 0, 0, 0, 0, 0, 0x39, 0x30, 7, 7};
 	uint64_t hash = hash_of(foreign, sizeof foreign);
 	struct frame f;
 	struct frame_iter it;
@@ -697,9 +709,11 @@ static void test_many_schemas(void **state)
 		put_frame(1, FRAME_SCHEMA, hash, sequence, payload, sizeof payload, 0);
 		put_frame(1, FRAME_RECORDS, hash, sequence++, one_port, sizeof one_port, 1);
 	}
-	put_frame(1, FRAME_RECORDS, hash_of(payload, sizeof payload), sequence++, one_port, sizeof one_port, 1);
+	put_frame(1, FRAME_RECORDS, hash_of(payload, sizeof payload), sequence++, one_port,
+		sizeof one_port, 1);
 	payload[sizeof payload - 1] = 'a';
-	put_frame(1, FRAME_RECORDS, hash_of(payload, sizeof payload), sequence++, one_port, sizeof one_port, 1);
+	put_frame(1, FRAME_RECORDS, hash_of(payload, sizeof payload), sequence++, one_port,
+		sizeof one_port, 1);
 	read_all(out.bytes, out.len, out.len);
 	assert_int_equal(got.count, 21);
 	assert_int_equal(counts().damaged, 1);
@@ -754,7 +768,8 @@ static void test_malformed_entries(void **state)
 	stream_filled(reader, out.len);
 	while (stream_next(reader, &f, true) == 1) {
 		frame_begin(&it, &f, &record);
-		assert_int_equal(frame_next(&it, &record), 1); /* the first is whole in all of them */
+		assert_int_equal(
+			frame_next(&it, &record), 1); /* the first is whole in all of them */
 		assert_int_equal(record.src_port, 12345);
 		int r = frame_next(&it, &record);
 		assert_true(r == 1 || r == 0 || r == ERR_FRAME_FORMAT);

@@ -34,7 +34,8 @@ static void prepare(struct record *r, struct extra *extras, const struct templat
 	memset(r->shared, 0, sizeof r->shared);
 }
 
-/* Compiles a template and runs its plan over a record, by positions too: both must come out equal. */
+/* Compiles a template and runs its plan over a record, by positions too: both must come out equal.
+ */
 static struct record *run(const struct template_field *defs, size_t count, const struct build *m)
 {
 	static struct field_position positions[TEMPLATE_FIELDS_MAX];
@@ -80,8 +81,8 @@ static unsigned present_count(const struct record *r)
 	return n;
 }
 
-static void assert_extra(const struct record *r, size_t i, uint32_t pen, uint16_t id, const void *bytes,
-	size_t len)
+static void assert_extra(
+	const struct record *r, size_t i, uint32_t pen, uint16_t id, const void *bytes, size_t len)
 {
 	assert_true(i < r->extra_count);
 	assert_int_equal(r->extras[i].pen, pen);
@@ -111,7 +112,8 @@ static unsigned width_of(enum field_id id)
 	}
 }
 
-/* One integer element by itself: it fills its field where the value fits, and is kept as it is where not. */
+/* One integer element by itself: it fills its field where the value fits, and is kept as it is
+ * where not. */
 static void check_integer(enum field_id id, const struct field_source *s, uint16_t len, uint64_t v)
 {
 	struct template_field def = {s->pen, s->id, len};
@@ -153,9 +155,9 @@ static void test_integers_of_every_length(void **state)
 /* A length that a kind can't have: the bytes are kept as they came. */
 static void test_lengths_that_do_not_fit(void **state)
 {
-	static const struct template_field odd[] = {{0, 1, 9}, {0, 4, 16}, {0, 8, 3}, {0, 8, 5}, {0, 8, 16},
-		{0, 27, 4}, {0, 27, 15}, {0, 56, 5}, {0, 56, 8}, {0, 32, 1}, {0, 32, 3}, {0, 154, 4}, {0, 156, 7},
-		{0, 152, 9}, {0, 150, 16}, {0, 160, 4}, {0, 323, 12}};
+	static const struct template_field odd[] = {{0, 1, 9}, {0, 4, 16}, {0, 8, 3}, {0, 8, 5},
+		{0, 8, 16}, {0, 27, 4}, {0, 27, 15}, {0, 56, 5}, {0, 56, 8}, {0, 32, 1}, {0, 32, 3},
+		{0, 154, 4}, {0, 156, 7}, {0, 152, 9}, {0, 150, 16}, {0, 160, 4}, {0, 323, 12}};
 	(void)state;
 	for (size_t i = 0; i < LEN(odd); i++) {
 		struct build m = {.len = 0};
@@ -169,7 +171,8 @@ static void test_lengths_that_do_not_fit(void **state)
 
 static void test_addresses_macs_and_text(void **state)
 {
-	static const struct template_field defs[] = {{0, 8, 4}, {0, 28, 16}, {0, 56, 6}, {0, 96, 5}};
+	static const struct template_field defs[] = {
+		{0, 8, 4}, {0, 28, 16}, {0, 56, 6}, {0, 96, 5}};
 	static const uint8_t v4[] = {192, 0, 2, 1}, v6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 7};
 	static const uint8_t mac[] = {2, 0, 0, 0xaa, 0xbb, 0xcc};
 	struct build m = {.len = 0};
@@ -194,7 +197,8 @@ static void test_nuls_at_the_end_of_text(void **state)
 	static const struct {
 		const char *bytes;
 		uint16_t len, text;
-	} cases[] = {{"a", 1, 1}, {"a\0\0", 3, 1}, {"\0a", 2, 2}, {"a\0b\0", 4, 3}, {"\xff\xfe\0", 3, 2}};
+	} cases[] = {{"a", 1, 1}, {"a\0\0", 3, 1}, {"\0a", 2, 2}, {"a\0b\0", 4, 3},
+		{"\xff\xfe\0", 3, 2}};
 	(void)state;
 	for (size_t i = 0; i < LEN(cases); i++) {
 		struct template_field def = {0, 371, cases[i].len};
@@ -252,7 +256,8 @@ static void test_the_better_source_wins(void **state)
 
 static void test_reverse_elements(void **state)
 {
-	static const struct template_field defs[] = {{29305, 1, 8}, {29305, 2, 4}, {29305, 6, 1}, {29305, 136, 1}};
+	static const struct template_field defs[] = {
+		{29305, 1, 8}, {29305, 2, 4}, {29305, 6, 1}, {29305, 136, 1}};
 	struct build m = {.len = 0};
 	(void)state;
 	put(&m, 8, UINT64_MAX);
@@ -271,7 +276,8 @@ static void test_reverse_elements(void **state)
 /* An enterprise's element of a number that IANA uses too is another element. */
 static void test_enterprise_elements_are_extras(void **state)
 {
-	static const struct template_field defs[] = {{9, 1, 4}, {UINT32_C(0x12345678), 8, 4}, {0, 1, 4}};
+	static const struct template_field defs[] = {
+		{9, 1, 4}, {UINT32_C(0x12345678), 8, 4}, {0, 1, 4}};
 	struct build m = {.len = 0};
 	(void)state;
 	put(&m, 4, 1);
@@ -286,8 +292,8 @@ static void test_enterprise_elements_are_extras(void **state)
 
 static void test_repeated_elements_stand_together(void **state)
 {
-	static const struct template_field defs[] = {{0, 82, 2}, {0, 210, 1}, {0, 82, 3}, {0, 497, 2}, {0, 210, 4},
-		{0, 210, 0}, {0, 82, 1}};
+	static const struct template_field defs[] = {{0, 82, 2}, {0, 210, 1}, {0, 82, 3},
+		{0, 497, 2}, {0, 210, 4}, {0, 210, 0}, {0, 82, 1}};
 	struct build m = {.len = 0};
 	(void)state;
 	for (uint8_t i = 0; i < 13; i++)
@@ -305,7 +311,8 @@ static void test_repeated_elements_stand_together(void **state)
 /* What turns out not to fit stands beside the others of its element too. */
 static void test_misfits_join_their_element(void **state)
 {
-	static const struct template_field defs[] = {{0, 210, 1}, {0, 4, 2}, {0, 402, 1}, {0, 4, 1}};
+	static const struct template_field defs[] = {
+		{0, 210, 1}, {0, 4, 2}, {0, 402, 1}, {0, 4, 1}};
 	struct build m = {.len = 0};
 	(void)state;
 	put(&m, 1, 1);
@@ -326,7 +333,8 @@ static void test_misfits_join_their_element(void **state)
 
 static void test_fields_without_length(void **state)
 {
-	static const struct template_field defs[] = {{0, 8, 0}, {0, 1, 2}, {0, 96, 0}, {9, 100, 0}, {0, 8, 4}};
+	static const struct template_field defs[] = {
+		{0, 8, 0}, {0, 1, 2}, {0, 96, 0}, {9, 100, 0}, {0, 8, 4}};
 	struct build m = {.len = 0};
 	(void)state;
 	put(&m, 2, 515);
@@ -368,7 +376,8 @@ static void test_templates_that_are_refused(void **state)
 static void test_templates_at_the_bound(void **state)
 {
 	static struct template_field defs[TEMPLATE_FIELDS_MAX];
-	static const struct template_field kinds[] = {{0, 160, 8}, {0, 32, 2}, {0, 29, 2}, {0, 4, 8}, {0, 152, 8}};
+	static const struct template_field kinds[] = {
+		{0, 160, 8}, {0, 32, 2}, {0, 29, 2}, {0, 4, 8}, {0, 152, 8}};
 	(void)state;
 	for (size_t k = 0; k < LEN(kinds); k++) {
 		struct build m = {.len = 0};
@@ -418,8 +427,8 @@ static void put_variable(struct build *m, bool longer, const void *bytes, size_t
 
 static void test_variable_lengths(void **state)
 {
-	static const struct template_field defs[] = {{0, 7, 2}, {0, 371, TEMPLATE_VARIABLE}, {0, 1, TEMPLATE_VARIABLE},
-		{0, 82, TEMPLATE_VARIABLE}, {0, 4, 1}};
+	static const struct template_field defs[] = {{0, 7, 2}, {0, 371, TEMPLATE_VARIABLE},
+		{0, 1, TEMPLATE_VARIABLE}, {0, 82, TEMPLATE_VARIABLE}, {0, 4, 1}};
 	static const char long_text[65000] = {[0 ... 64999] = 'x'};
 	static const size_t lengths[] = {0, 1, 254, 255, 256, 65000};
 	(void)state;
@@ -475,16 +484,18 @@ static void test_records_cut_short(void **state)
 	free(t);
 }
 
-/* Both families in one record ------------------------------------------------------------------- */
+/* Both families in one record -------------------------------------------------------------------
+ */
 
 static const uint8_t four[4] = {192, 0, 2, 1}, six[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 9};
 static const uint8_t zeros[16];
 
 /* A record with 8 and 27 in either order, and ipVersion where it is not 0. */
-static struct record *both_families(bool six_first, bool variable, const uint8_t *v4, const uint8_t *v6,
-	uint8_t ip_version)
+static struct record *both_families(
+	bool six_first, bool variable, const uint8_t *v4, const uint8_t *v6, uint8_t ip_version)
 {
-	struct template_field defs[4] = {{0, 8, 4}, {0, 27, 16}, {0, 60, 1}, {0, 82, TEMPLATE_VARIABLE}};
+	struct template_field defs[4] = {
+		{0, 8, 4}, {0, 27, 16}, {0, 60, 1}, {0, 82, TEMPLATE_VARIABLE}};
 	static struct build m;
 	m.len = 0;
 	if (six_first) {
@@ -558,7 +569,8 @@ static void test_one_family_alone(void **state)
 
 static void test_masks_of_both_families(void **state)
 {
-	static const struct template_field defs[] = {{0, 9, 1}, {0, 29, 1}, {0, 13, 1}, {0, 30, 2}, {0, 60, 1}};
+	static const struct template_field defs[] = {
+		{0, 9, 1}, {0, 29, 1}, {0, 13, 1}, {0, 30, 2}, {0, 60, 1}};
 	struct build m = {.len = 0};
 	(void)state;
 	put(&m, 1, 0);
@@ -585,14 +597,15 @@ static void test_a_mask_too_wide_of_the_other_family(void **state)
 	assert_extra(r, 0, 0, 29, m.b + 1, 2);
 }
 
-/* Times ------------------------------------------------------------------------------------------- */
+/* Times -------------------------------------------------------------------------------------------
+ */
 
 #define UPTIME 100000000u /* of the header, ms */
 #define MS     NS_PER_MS
 
 /* One element, and the time it makes; ns UINT64_MAX: none, it is left over. */
-static void check_time(uint16_t id, uint16_t len, uint64_t value, enum field_id field, uint64_t ns,
-	uint8_t digits)
+static void check_time(
+	uint16_t id, uint16_t len, uint64_t value, enum field_id field, uint64_t ns, uint8_t digits)
 {
 	struct template_field def = {0, id, len};
 	struct build m = {.len = 0};
@@ -623,7 +636,8 @@ static void test_uptimes(void **state)
 	uint64_t base = ran.times.base_ns;
 	check_time(22, 4, UPTIME, FIELD_first_switched, base, 3);
 	check_time(21, 4, UPTIME - 1, FIELD_last_switched, base - MS, 3);
-	check_time(21, 4, UPTIME + 160, FIELD_last_switched, base + 160 * MS, 3); /* newer than the header */
+	check_time(21, 4, UPTIME + 160, FIELD_last_switched, base + 160 * MS,
+		3); /* newer than the header */
 	check_time(21, 8, UPTIME - 5000, FIELD_last_switched, base - 5000 * MS, 3);
 	check_time(22, 3, 0x123456, FIELD_first_switched, base - (UPTIME - 0x123456) * MS, 3);
 	check_time(22, 4, 0, FIELD_first_switched, base - UPTIME * MS, 3);
@@ -652,7 +666,8 @@ static void test_times_since_1970(void **state)
 	(void)state;
 	ran.times = (struct plan_times){.export_ns = EXPORT_NS};
 	check_time(150, 4, 1700000001, FIELD_first_switched, 1700000001 * NS_PER_S, 0);
-	check_time(151, 8, UINT64_MAX / NS_PER_S, FIELD_last_switched, UINT64_MAX / NS_PER_S * NS_PER_S, 0);
+	check_time(151, 8, UINT64_MAX / NS_PER_S, FIELD_last_switched,
+		UINT64_MAX / NS_PER_S * NS_PER_S, 0);
 	check_time(151, 8, UINT64_MAX / NS_PER_S + 1, FIELD_last_switched, UINT64_MAX, 0);
 	check_time(152, 8, 1700000001234, FIELD_first_switched, 1700000001234 * MS, 3);
 	check_time(153, 8, UINT64_MAX / MS, FIELD_last_switched, UINT64_MAX / MS * MS, 3);
@@ -679,7 +694,8 @@ static void test_ntp_times(void **state)
 	check_time(154, 8, of_1970 + part, FIELD_first_switched, 654321 * NS_PER_US, 6);
 	check_time(155, 8, of_1970 + part + 0x7ff, FIELD_last_switched, 654321 * NS_PER_US, 6);
 	check_time(324, 8, of_1970 + 0x7ff, FIELD_event_time, 0, 6);
-	check_time(154, 8, of_1970 + (UINT64_C(1700000000) << 32), FIELD_first_switched, 1700000000 * NS_PER_S, 6);
+	check_time(154, 8, of_1970 + (UINT64_C(1700000000) << 32), FIELD_first_switched,
+		1700000000 * NS_PER_S, 6);
 
 	/* the era that begins on 2036-02-07, and a clock that was never set */
 	check_time(156, 8, UINT64_C(5) << 32, FIELD_first_switched, (2085978496 + 5) * NS_PER_S, 9);
@@ -699,7 +715,8 @@ static void test_times_before_the_export(void **state)
 
 static void test_durations(void **state)
 {
-	static const struct template_field micro = {0, 162, 4}, milli = {0, 161, 4}, wide = {0, 161, 8};
+	static const struct template_field micro = {0, 162, 4}, milli = {0, 161, 4},
+					   wide = {0, 161, 8};
 	struct build m = {.len = 0};
 	(void)state;
 	put(&m, 4, 1234567);
@@ -713,7 +730,8 @@ static void test_durations(void **state)
 	assert_int_equal(run(&wide, 1, &m)->extra_count, 1);
 }
 
-/* systemInitTimeMilliseconds in the record: the uptimes beside it count from then, wherever it stands. */
+/* systemInitTimeMilliseconds in the record: the uptimes beside it count from then, wherever it
+ * stands. */
 static void test_uptimes_with_their_base(void **state)
 {
 	static const struct template_field defs[] = {{0, 22, 4}, {0, 160, 8}, {0, 21, 4}};
