@@ -7,7 +7,8 @@
 struct pending {
 	uint32_t sets;
 	int err;      /* of a set that was given up, or that had a fault */
-	bool waiting; /* counted so; false: its datagram is still in hand, or had a fault of its own */
+	bool waiting; /* counted so; false: its datagram is still in hand, or had a fault of its own
+		       */
 	struct ip exporter;
 };
 
@@ -172,10 +173,12 @@ bool late_settle(struct message *m)
 static bool is_of(const struct held *h, const struct domain *domain)
 {
 	return h->header.domain == domain->id && h->header.version == domain->version &&
-	       h->datagram.src_port == domain->port && ip_equal(&h->datagram.src, &domain->exporter->address);
+	       h->datagram.src_port == domain->port &&
+	       ip_equal(&h->datagram.src, &domain->exporter->address);
 }
 
-static void decode_held(struct decoder *d, struct domain *domain, struct held *h, struct template *t)
+static void decode_held(
+	struct decoder *d, struct domain *domain, struct held *h, struct template *t)
 {
 	struct message m;
 	struct cursor set = cursor_over(h->bytes, h->len);
@@ -183,7 +186,8 @@ static void decode_held(struct decoder *d, struct domain *domain, struct held *h
 	if (h->times.has_base)
 		m.times = h->times;
 	if (d->trace)
-		d->trace->set(d->trace->ctx, 0, h->id, 4 + (size_t)h->len, "data that waited for its template");
+		d->trace->set(d->trace->ctx, 0, h->id, 4 + (size_t)h->len,
+			"data that waited for its template");
 	message_data(&m, t, set);
 	message_count_flows(&m);
 	done_with(d, h, m.err);

@@ -148,8 +148,8 @@ static void complete_sampling(const struct message *m, struct record *r)
 	}
 	r->present[FIELD_sampling_rate / 64] &= ~(UINT64_C(1) << (FIELD_sampling_rate % 64));
 	bool has_id = record_has(r, FIELD_sampler_id);
-	uint32_t rate = sampling_rate(&m->domain->exporter->samplers, m->domain->id, has_id,
-		has_id ? r->sampler_id : 0);
+	uint32_t rate = sampling_rate(
+		&m->domain->exporter->samplers, m->domain->id, has_id, has_id ? r->sampler_id : 0);
 	if (rate)
 		RECORD_SET(r, sampling_rate, rate);
 	RECORD_SET(r, sampling_source, rate ? SAMPLING_OPTIONS : SAMPLING_UNKNOWN);
@@ -205,7 +205,8 @@ static void trace_record(struct message *m, const struct template *t, const uint
 		template_locate(t, rest, m->decoder->positions);
 		pos = m->decoder->positions;
 	}
-	trace->record(trace->ctx, offset_of(m, p), t, p, pos, t->options ? NULL : &m->decoder->record);
+	trace->record(
+		trace->ctx, offset_of(m, p), t, p, pos, t->options ? NULL : &m->decoder->record);
 }
 
 /* What the records of this set share: the header's fields, the template, and a sampling rate. */
@@ -268,14 +269,14 @@ static void data_set(struct message *m, const uint8_t *at, uint16_t id, struct c
 		message_fault(m, at, ERR_NO_TEMPLATE);
 }
 
-static void one_set(struct message *m, const uint8_t *at, uint16_t id, struct cursor set, struct set_ids ids,
-	message_templates *templates)
+static void one_set(struct message *m, const uint8_t *at, uint16_t id, struct cursor set,
+	struct set_ids ids, message_templates *templates)
 {
 	const struct decode_trace *trace = m->decoder->trace;
-	const char *what = id == ids.templates ? "templates"
-		: id == ids.options            ? "options templates"
-		: id < FIRST_DATA_SET          ? "reserved, passed over"
-					       : "data";
+	const char *what = id == ids.templates   ? "templates"
+			   : id == ids.options   ? "options templates"
+			   : id < FIRST_DATA_SET ? "reserved, passed over"
+						 : "data";
 	if (trace)
 		trace->set(trace->ctx, offset_of(m, at), id, 4 + cursor_left(&set), what);
 	if (id == ids.templates || id == ids.options)
@@ -286,7 +287,8 @@ static void one_set(struct message *m, const uint8_t *at, uint16_t id, struct cu
 		data_set(m, at, id, set);
 }
 
-void message_sets(struct message *m, struct cursor rest, struct set_ids ids, message_templates *templates)
+void message_sets(
+	struct message *m, struct cursor rest, struct set_ids ids, message_templates *templates)
 {
 	while (cursor_left(&rest) >= 4) { /* less is padding */
 		const uint8_t *at = rest.p;
@@ -306,8 +308,8 @@ void message_sets(struct message *m, struct cursor rest, struct set_ids ids, mes
 	}
 }
 
-bool message_define(struct message *m, const uint8_t *at, uint16_t id, size_t count, uint16_t scope_count,
-	bool options)
+bool message_define(struct message *m, const uint8_t *at, uint16_t id, size_t count,
+	uint16_t scope_count, bool options)
 {
 	struct decoder *d = m->decoder;
 	struct template *t = domain_template(m->domain, id);

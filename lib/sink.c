@@ -29,8 +29,10 @@ static const struct opt loop_options[] = {
 	OPT_COMMON,
 	{'r', "read", "FILE", "read this file instead of standard input"},
 	{OPT_BATCH, "batch", "RECORDS", "store so many records in one transaction (20000)"},
-	{OPT_LINGER, "linger", "TIME", "store earlier when the first of them has waited so long (1s)"},
-	{OPT_RETRY, "retry", "TIME", "give up when storing has failed for so long; or forever (60s)"},
+	{OPT_LINGER, "linger", "TIME",
+		"store earlier when the first of them has waited so long (1s)"},
+	{OPT_RETRY, "retry", "TIME",
+		"give up when storing has failed for so long; or forever (60s)"},
 	{OPT_STATS, "stats", "PATH", "serve counters on this unix socket"},
 };
 
@@ -56,21 +58,28 @@ enum {
 
 static const struct counter counters[COUNTERS] = {
 	[COUNT_READ] = {"read", COUNTER_IN, "records read"},
-	[COUNT_STORED] = {"stored", COUNTER_OUT, "records stored, in a transaction that was committed"},
+	[COUNT_STORED] = {"stored", COUNTER_OUT,
+		"records stored, in a transaction that was committed"},
 	[COUNT_DUPLICATE] = {"duplicate", COUNTER_OUT, "records of frames that were stored before"},
 	[COUNT_WAITING] = {"waiting", COUNTER_WAITING, "records of the batch in hand"},
 	[COUNT_REFUSED] = {"refused", COUNTER_LOST, "records that will never be taken"},
-	[COUNT_NOT_STORED] = {"not_stored", COUNTER_LOST, "records in hand when storing was given up"},
+	[COUNT_NOT_STORED] = {"not_stored", COUNTER_LOST,
+		"records in hand when storing was given up"},
 	[COUNT_FRAMES] = {"frames", COUNTER_INFO, "frames read"},
 	[COUNT_BATCHES] = {"batches", COUNTER_INFO, "transactions committed"},
 	[COUNT_RETRIES] = {"retries", COUNTER_INFO, "attempts to store that failed"},
-	[COUNT_SATURATED] = {"saturated", COUNTER_INFO, "values stored as the largest that their column holds"},
+	[COUNT_SATURATED] = {"saturated", COUNTER_INFO,
+		"values stored as the largest that their column holds"},
 	[COUNT_DAMAGED_FRAMES] = {"damaged_frames", COUNTER_INFO, "frames given up as damaged"},
-	[COUNT_MISSING_FRAMES] = {"missing_frames", COUNTER_INFO, "frames missing by their numbers"},
-	[COUNT_DAMAGED_RECORDS] = {"damaged_records", COUNTER_INFO, "records of the damaged frames, as far as known"},
-	[COUNT_SKIPPED_BYTES] = {"skipped_bytes", COUNTER_INFO, "bytes passed over to find a frame"},
+	[COUNT_MISSING_FRAMES] = {"missing_frames", COUNTER_INFO,
+		"frames missing by their numbers"},
+	[COUNT_DAMAGED_RECORDS] = {"damaged_records", COUNTER_INFO,
+		"records of the damaged frames, as far as known"},
+	[COUNT_SKIPPED_BYTES] = {"skipped_bytes", COUNTER_INFO,
+		"bytes passed over to find a frame"},
 	[COUNT_BAD_LINES] = {"bad_lines", COUNTER_INFO, "malformed JSON lines"},
-	[COUNT_UNKNOWN_KEYS] = {"unknown_keys", COUNTER_INFO, "keys of JSON lines that are no field's"},
+	[COUNT_UNKNOWN_KEYS] = {"unknown_keys", COUNTER_INFO,
+		"keys of JSON lines that are no field's"},
 };
 
 struct settings {
@@ -118,13 +127,14 @@ static bool report(void *self, const char *request, json_t *doc)
 	if (strcmp(request, "status") != 0)
 		return false;
 	if (s->received_ns)
-		json_object_set_new(doc, "lag_ms", json_integer((json_int_t)stats_lag_ms(s->received_ns)));
+		json_object_set_new(
+			doc, "lag_ms", json_integer((json_int_t)stats_lag_ms(s->received_ns)));
 	if (s->ops->status && s->opened)
 		s->ops->status(s->self, doc);
 	return true;
 }
 
-/* Storing ----------------------------------------------------------------------------------------- */
+/* Storing ------------------------------------------------------------------------------------- */
 
 static void outage_begins(struct sink *s)
 {
@@ -139,11 +149,13 @@ static void outage_ends(struct sink *s)
 {
 	if (!s->outage_ns)
 		return;
-	log_info("storing again after=%.1fs", (double)(monotonic_ns() - s->outage_ns) / (double)NS_PER_S);
+	log_info("storing again after=%.1fs",
+		(double)(monotonic_ns() - s->outage_ns) / (double)NS_PER_S);
 	s->outage_ns = 0;
 }
 
-/* Waits before the next attempt, answering meanwhile. Returns 0, ERR_RETRY (given up) or ERR_STOPPED. */
+/* Waits before the next attempt, answering meanwhile. Returns 0, ERR_RETRY (given up) or
+ * ERR_STOPPED. */
 static int back_off(struct sink *s, uint64_t *delay_ns)
 {
 	uint64_t until = monotonic_ns() + *delay_ns, end = s->outage_ns + s->set.retry_ns;
@@ -180,7 +192,7 @@ static void count_stored(struct sink *s, const struct sink_result *result)
 	s->counts[COUNT_DUPLICATE] += result->duplicate;
 	s->counts[COUNT_REFUSED] += result->refused;
 	s->counts[COUNT_SATURATED] += result->saturated;
-	s->counts[COUNT_WAITING] = 0;
+	s->counts[COUNT_WAITING] -= s->batch.records;
 	s->counts[COUNT_BATCHES]++;
 	if (result->received_ns)
 		s->received_ns = result->received_ns;
@@ -217,10 +229,18 @@ static int store(struct sink *s)
 	return 0;
 }
 
-/* Reading ----------------------------------------------------------------------------------------- */
+/* Reading ------------------------------------------------------------------------------------- */
+
+static void count_read(struct sink *s, const struct frame *f)
+{
+	s->counts[COUNT_FRAMES]++;
+	s->counts[COUNT_READ] += f->records;
+	s->counts[COUNT_WAITING] += f->records;
+}
 
 static int add_frame(struct sink *s, const struct frame *f)
 {
+	count_read(s, f);
 	if (s->used + f->len > BATCH_BYTES || s->batch.count == FRAMES_MAX) {
 		int err = store(s);
 		if (err)
@@ -233,9 +253,6 @@ static int add_frame(struct sink *s, const struct frame *f)
 	copy->payload = memcpy(s->bytes + s->used, f->payload, f->len);
 	s->used += f->len;
 	s->batch.records += f->records;
-	s->counts[COUNT_FRAMES]++;
-	s->counts[COUNT_READ] += f->records;
-	s->counts[COUNT_WAITING] += f->records;
 	return s->batch.records >= s->set.batch ? store(s) : 0;
 }
 
@@ -245,15 +262,19 @@ static int take_frames(struct sink *s, bool last)
 	int err = 0;
 	while (!err && input_next(s->input, &f, last) > 0)
 		err = add_frame(s, &f);
+	/* what was given up: the frames that had come in behind are part of it */
+	while (err && input_next(s->input, &f, last) > 0)
+		count_read(s, &f);
 	if (!s->said_json && input_is_json(s->input)) {
 		s->said_json = true;
-		log_info("reading JSON lines: they have no numbers, so lines that come again are stored again");
+		log_info("reading JSON lines: they have no numbers, so lines that come again are "
+			 "stored again");
 	}
 	return err;
 }
 
-/* The sink's own pruning. What fails there is said once and tried again; that records cannot be stored
- * is for the next batch to find out. Returns 0, or ERR_CONFIG. */
+/* The sink's own pruning. What fails there is said once and tried again; that records cannot be
+ * stored is for the next batch to find out. Returns 0, or ERR_CONFIG. */
 static int upkeep(struct sink *s)
 {
 	if (!s->ops->tick || !s->opened)
@@ -276,7 +297,8 @@ static int last_upkeep(struct sink *s)
 	int err;
 	do
 		err = upkeep(s);
-	while (!err && s->upkeep_due && stage_wait(&s->stage, NULL, 0, 0) >= 0 && !stage_expired(&s->stage));
+	while (!err && s->upkeep_due && stage_wait(&s->stage, NULL, 0, 0) >= 0 &&
+		!stage_expired(&s->stage));
 	return err;
 }
 
@@ -342,7 +364,7 @@ static int run(struct sink *s)
 	return err ? err : last_upkeep(s);
 }
 
-/* Beginning and ending ------------------------------------------------------------------------------ */
+/* Beginning and ending ------------------------------------------------------------------------ */
 
 static enum exit_code conclude(struct sink *s, const struct stats_source *source, int err)
 {
@@ -352,14 +374,15 @@ static enum exit_code conclude(struct sink *s, const struct stats_source *source
 	if (err == ERR_MEMORY)
 		log_error("%s", err_sentence(err));
 	if (err == ERR_STOPPED)
-		log_error("stopped before the input ended not_stored=%llu", (unsigned long long)left);
+		log_error(
+			"stopped before the input ended not_stored=%llu", (unsigned long long)left);
 	else if (err && left)
 		log_error("given up not_stored=%llu", (unsigned long long)left);
 	s->counts[COUNT_WAITING] = 0;
 	s->counts[COUNT_NOT_STORED] = left;
 	uint64_t lost = stats_totals(source); /* which brings the counters up to date */
-	lost += s->counts[COUNT_DAMAGED_FRAMES] + s->counts[COUNT_MISSING_FRAMES] + s->counts[COUNT_SKIPPED_BYTES] +
-		s->counts[COUNT_BAD_LINES];
+	lost += s->counts[COUNT_DAMAGED_FRAMES] + s->counts[COUNT_MISSING_FRAMES] +
+		s->counts[COUNT_SKIPPED_BYTES] + s->counts[COUNT_BAD_LINES];
 	switch (err) {
 	case 0: return lost ? EXIT_LOSSES : EXIT_DONE;
 	case ERR_RETRY: return EXIT_SERVER;
@@ -378,7 +401,8 @@ static int set_option(struct sink *s, int id, const char *arg)
 	case OPT_STATS: s->set.stats = arg; return 0;
 	case OPT_RETRY:
 		if (strcmp(arg, "forever") != 0)
-			return opt_duration("retry", arg, UINT64_C(86400000) * NS_PER_S, &s->set.retry_ns);
+			return opt_duration(
+				"retry", arg, UINT64_C(86400000) * NS_PER_S, &s->set.retry_ns);
 		s->set.retry_ns = UINT64_MAX;
 		return 0;
 	default: return s->ops->option(s->self, id, arg);
@@ -389,7 +413,10 @@ static int set_option(struct sink *s, int id, const char *arg)
 static int configure(struct sink *s, int argc, char **argv)
 {
 	static struct opt all[OPTIONS_MAX];
-	struct opts o = {.program = s->ops->program, .usage = s->ops->usage, .about = s->ops->about, .table = all};
+	struct opts o = {.program = s->ops->program,
+		.usage = s->ops->usage,
+		.about = s->ops->about,
+		.table = all};
 	memcpy(all, loop_options, sizeof loop_options);
 	memcpy(all + LEN(loop_options), s->ops->options, s->ops->option_count * sizeof *all);
 	o.count = LEN(loop_options) + s->ops->option_count;
@@ -417,7 +444,8 @@ static int open_input(struct sink *s)
 		return ERR_IO;
 	}
 	if (isatty(s->fd)) {
-		log_error("standard input is a terminal: expected the flow stream, as of nfdecode, or JSON lines");
+		log_error("standard input is a terminal: expected the flow stream, as of nfdecode, "
+			  "or JSON lines");
 		return ERR_SYNTAX;
 	}
 	sink_ack_init(&s->ack, s->fd);
@@ -455,7 +483,8 @@ int sink_main(const struct sink_ops *ops, void *self, int argc, char **argv)
 {
 	static struct sink s;
 	s = (struct sink){.ops = ops, .self = self};
-	s.set = (struct settings){.batch = BATCH_DEFAULT, .linger_ns = NS_PER_S, .retry_ns = 60 * NS_PER_S};
+	s.set = (struct settings){
+		.batch = BATCH_DEFAULT, .linger_ns = NS_PER_S, .retry_ns = 60 * NS_PER_S};
 	log_init(ops->program);
 	int ended = configure(&s, argc, argv);
 	if (ended)

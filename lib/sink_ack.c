@@ -36,7 +36,8 @@ static bool send_line(int fd, struct stage *stage, const char *line, size_t len)
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return false;
 		struct pollfd out = {.fd = fd, .events = POLLOUT};
-		if (monotonic_ns() >= end || stage_wait(stage, &out, 1, 1000) < 0 || stage_expired(stage))
+		if (monotonic_ns() >= end || stage_wait(stage, &out, 1, 1000) < 0 ||
+			stage_expired(stage))
 			return false;
 	}
 	return true;

@@ -1,5 +1,5 @@
 /* nfdecode --explain: each datagram as a person wants to read it when something is wrong. */
-#include "nfdecode.h"
+#include "nfdecode/nfdecode.h"
 
 #include <string.h>
 
@@ -15,12 +15,13 @@ struct header_field {
 	uint8_t len;
 };
 
-static const struct header_field netflow5_header[] = {{"version", 2}, {"count", 2}, {"sysUptime", 4}, {"unix_secs", 4},
-	{"unix_nsecs", 4}, {"flow_sequence", 4}, {"engine_type", 1}, {"engine_id", 1}, {"sampling", 2}, {NULL, 0}};
-static const struct header_field netflow9_header[] = {{"version", 2}, {"count", 2}, {"sysUptime", 4}, {"unix_secs", 4},
-	{"sequence", 4}, {"source_id", 4}, {NULL, 0}};
-static const struct header_field ipfix_header[] = {{"version", 2}, {"length", 2}, {"exportTime", 4}, {"sequence", 4},
-	{"observationDomainId", 4}, {NULL, 0}};
+static const struct header_field netflow5_header[] = {{"version", 2}, {"count", 2},
+	{"sysUptime", 4}, {"unix_secs", 4}, {"unix_nsecs", 4}, {"flow_sequence", 4},
+	{"engine_type", 1}, {"engine_id", 1}, {"sampling", 2}, {NULL, 0}};
+static const struct header_field netflow9_header[] = {{"version", 2}, {"count", 2},
+	{"sysUptime", 4}, {"unix_secs", 4}, {"sequence", 4}, {"source_id", 4}, {NULL, 0}};
+static const struct header_field ipfix_header[] = {{"version", 2}, {"length", 2}, {"exportTime", 4},
+	{"sequence", 4}, {"observationDomainId", 4}, {NULL, 0}};
 static const struct header_field unknown_header[] = {{"version", 2}, {NULL, 0}};
 
 static const struct header_field *header_of(uint16_t version)
@@ -51,17 +52,18 @@ static void explain_header(struct output *o, const struct datagram *d)
 		char hex[2 * BYTES_SHOWN + 4];
 		if (!p)
 			return;
-		output_text(o, "  %5zu  %-32s %-24s %llu\n", offset, hex_of(p, f->len, hex), f->name,
-			(unsigned long long)be_uint(p, f->len));
+		output_text(o, "  %5zu  %-32s %-24s %llu\n", offset, hex_of(p, f->len, hex),
+			f->name, (unsigned long long)be_uint(p, f->len));
 	}
 }
 
 void explain_datagram(struct output *o, const struct datagram *d, uint64_t number)
 {
 	char src[IP_TEXT_MAX], dst[IP_TEXT_MAX], when[INSTANT_TEXT_MAX];
-	output_text(o, "\npacket %llu  %s  %s port %u > %s port %u  %u octets%s\n", (unsigned long long)number,
-		instant_text(d->received, when), ip_text(&d->src, src), d->src_port, ip_text(&d->dst, dst),
-		d->dst_port, d->len, d->truncated ? " (cut by the capture)" : "");
+	output_text(o, "\npacket %llu  %s  %s port %u > %s port %u  %u octets%s\n",
+		(unsigned long long)number, instant_text(d->received, when), ip_text(&d->src, src),
+		d->src_port, ip_text(&d->dst, dst), d->dst_port, d->len,
+		d->truncated ? " (cut by the capture)" : "");
 	output_text(o, "  %5s  %-32s %-24s %s\n", "byte", "octets", "element", "value  -> field");
 	explain_header(o, d);
 }
@@ -88,7 +90,8 @@ static const char *filled(const struct template *t, size_t index, char *out, siz
 	out[0] = '\0';
 	for (size_t s = 0; s < t->first_extra; s++) {
 		const struct step *step = &t->steps[s];
-		const char *name = step->op == STEP_SYSINIT ? "(base of uptimes)" : fields[step->field].name;
+		const char *name =
+			step->op == STEP_SYSINIT ? "(base of uptimes)" : fields[step->field].name;
 		size_t len = strlen(name);
 		if (step->index != index || used + len + 5 > cap)
 			continue;
@@ -102,8 +105,8 @@ static const char *filled(const struct template *t, size_t index, char *out, siz
 
 static const char *name_of(const struct template_field *f, char out[static ELEMENT_NAME_MAX])
 {
-	static const char *const scopes[] = {"scope", "scope System", "scope Interface", "scope Line Card",
-		"scope Cache", "scope Template"};
+	static const char *const scopes[] = {"scope", "scope System", "scope Interface",
+		"scope Line Card", "scope Cache", "scope Template"};
 	if (f->pen == PEN_SCOPE)
 		return scopes[f->id < LEN(scopes) ? f->id : 0];
 	if (f->pen == PEN_PADDING)
@@ -114,22 +117,25 @@ static const char *name_of(const struct template_field *f, char out[static ELEME
 
 static void template(void *o, size_t offset, const struct template *t)
 {
-	output_text(o, "  %5zu  template %u: %u fields, %s%u octets a record%s\n", offset, t->id, t->field_count,
-		t->variable ? "at least " : "", t->record_len, t->options ? ", options" : "");
+	output_text(o, "  %5zu  template %u: %u fields, %s%u octets a record%s\n", offset, t->id,
+		t->field_count, t->variable ? "at least " : "", t->record_len,
+		t->options ? ", options" : "");
 	for (size_t i = 0; i < t->field_count; i++) {
 		const struct template_field *f = &t->fields[i];
 		char name[ELEMENT_NAME_MAX], to[128], len[16] = "variable";
 		if (f->len != TEMPLATE_VARIABLE)
 			*jsontext_decimal(len, f->len) = '\0';
-		output_text(o, "         %3zu. %-36s length %-8s %s\n", i + 1, name_of(f, name), len,
-			filled(t, i, to, sizeof to));
+		output_text(o, "         %3zu. %-36s length %-8s %s\n", i + 1, name_of(f, name),
+			len, filled(t, i, to, sizeof to));
 	}
 }
 
 /* The readable value of a field; "" where the registry knows none. */
-static const char *value_of(const struct template_field *f, const uint8_t *p, size_t len, char *out, size_t cap)
+static const char *value_of(
+	const struct template_field *f, const uint8_t *p, size_t len, char *out, size_t cap)
 {
-	const struct element *e = f->pen == PEN_SCOPE || f->pen == PEN_PADDING ? NULL : element_find(f->pen, f->id);
+	const struct element *e =
+		f->pen == PEN_SCOPE || f->pen == PEN_PADDING ? NULL : element_find(f->pen, f->id);
 	size_t n = 0;
 	if (e && 6 * len + ELEMENT_VALUE_ROOM < cap)
 		n = element_value_json(e, p, len, out);
@@ -142,13 +148,15 @@ static const char *value_of(const struct template_field *f, const uint8_t *p, si
 static void record(void *o, size_t offset, const struct template *t, const uint8_t *p,
 	const struct field_position *pos, const struct record *r)
 {
-	output_text(o, "  %5zu  %s by template %u\n", offset, t->options ? "option record" : "flow record", t->id);
+	output_text(o, "  %5zu  %s by template %u\n", offset,
+		t->options ? "option record" : "flow record", t->id);
 	for (size_t i = 0; i < t->field_count; i++) {
 		const struct template_field *f = &t->fields[i];
 		const uint8_t *at = p + pos[i].offset;
 		char hex[2 * BYTES_SHOWN + 4], name[ELEMENT_NAME_MAX], value[2048], to[128];
-		output_text(o, "  %5zu  %-32s %-24s %s  %s\n", offset + pos[i].offset, hex_of(at, pos[i].len, hex),
-			name_of(f, name), value_of(f, at, pos[i].len, value, sizeof value),
+		output_text(o, "  %5zu  %-32s %-24s %s  %s\n", offset + pos[i].offset,
+			hex_of(at, pos[i].len, hex), name_of(f, name),
+			value_of(f, at, pos[i].len, value, sizeof value),
 			r ? filled(t, i, to, sizeof to) : "");
 	}
 }
@@ -160,5 +168,6 @@ static void fault(void *o, size_t offset, int err)
 
 void explain_trace(struct output *o, struct decode_trace *trace)
 {
-	*trace = (struct decode_trace){.ctx = o, .set = set, .template = template, .record = record, .fault = fault};
+	*trace = (struct decode_trace){
+		.ctx = o, .set = set, .template = template, .record = record, .fault = fault};
 }

@@ -1,5 +1,5 @@
 /* nfdecode: reads a pcap stream, decodes the export datagrams in it, writes flow records. */
-#include "nfdecode.h"
+#include "nfdecode/nfdecode.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +20,8 @@ static const struct opt options[] = {
 	OPT_COMMON,
 	{'j', "json", NULL, "write JSON lines (the default on a terminal)"},
 	{OPT_EXPLAIN, "explain", NULL, "tell what each datagram holds, byte by byte"},
-	{OPT_STREAM_ID, "stream-id", "HEX", "32 hex digits: number the stream so, cut frames by count alone"},
+	{OPT_STREAM_ID, "stream-id", "HEX",
+		"32 hex digits: number the stream so, cut frames by count alone"},
 	{OPT_STATE_MAX, "state-max", "SIZE", "bound on what is remembered of exporters (64M)"},
 	{OPT_STATS, "stats", "PATH", "serve counters on this unix socket"},
 };
@@ -53,7 +54,8 @@ static int set_option(struct config *c, int id, const char *arg)
 	case 'j': c->form = OUTPUT_JSON; return 0;
 	case OPT_EXPLAIN: c->form = OUTPUT_EXPLAIN; return 0;
 	case OPT_STREAM_ID: c->has_id = true; return parse_stream_id(arg, &c->id);
-	case OPT_STATE_MAX: return opt_size("state-max", arg, 1024 * 1024, UINT64_C(1) << 40, &c->state_max);
+	case OPT_STATE_MAX:
+		return opt_size("state-max", arg, 1024 * 1024, UINT64_C(1) << 40, &c->state_max);
 	default: c->stats = arg; return 0;
 	}
 }
@@ -80,11 +82,13 @@ static int configure(struct config *c, int argc, char **argv)
 			return EXIT_USE + 1;
 	}
 	if (o.rest < argc) {
-		log_error("operand \"%s\": none is taken; the pcap stream comes on standard input", argv[o.rest]);
+		log_error("operand \"%s\": none is taken; the pcap stream comes on standard input",
+			argv[o.rest]);
 		return EXIT_USE + 1;
 	}
 	if (isatty(STDIN_FILENO)) {
-		log_error("standard input is a terminal: expected a pcap stream, as of nfrecv or tcpdump -w -");
+		log_error("standard input is a terminal: expected a pcap stream, as of nfrecv or "
+			  "tcpdump -w -");
 		return EXIT_USE + 1;
 	}
 	return 0;
@@ -126,11 +130,13 @@ static int take_packets(struct nfdecode *n)
 	if (last_ns)
 		n->lag_ms = stats_lag_ms(last_ns);
 	if (got < 0)
-		log_error("%s offset=%llu", err_sentence(got), (unsigned long long)pcapio_offset(n->reader));
+		log_error("%s offset=%llu", err_sentence(got),
+			(unsigned long long)pcapio_offset(n->reader));
 	return got < 0 ? got : 0;
 }
 
-/* Reads until the input ends, output fails, or a drain's time is over. Returns 0 or a negative code. */
+/* Reads until the input ends, output fails, or a drain's time is over. Returns 0 or a negative
+ * code. */
 static int run(struct nfdecode *n)
 {
 	for (;;) {
@@ -172,10 +178,12 @@ static enum exit_code conclude(struct nfdecode *n, int err)
 	case ERR_CLOSED:
 		if (input_is_file())
 			return EXIT_DONE;
-		log_error("standard output: the reader has gone away unwritten=%llu", (unsigned long long)unwritten);
+		log_error("standard output: the reader has gone away unwritten=%llu",
+			(unsigned long long)unwritten);
 		return EXIT_LOSSES;
 	case ERR_STOPPED:
-		log_error("stopped before the input ended unwritten=%llu", (unsigned long long)unwritten);
+		log_error("stopped before the input ended unwritten=%llu",
+			(unsigned long long)unwritten);
 		return EXIT_LOSSES;
 	case ERR_IO: log_error("%s: %s", err_sentence(err), strerror(errno)); return EXIT_IO;
 	default: return EXIT_IO; /* said where it happened */

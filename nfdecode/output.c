@@ -1,4 +1,4 @@
-#include "nfdecode.h"
+#include "nfdecode/nfdecode.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,7 +24,8 @@ static int write_frame(void *o, const void *frame, size_t len)
 	return write_out(o, frame, len);
 }
 
-int output_open(struct output *o, enum output_form form, const struct stream_id *id, struct stage *stage)
+int output_open(
+	struct output *o, enum output_form form, const struct stream_id *id, struct stage *stage)
 {
 	*o = (struct output){.form = form, .stage = stage, .by_count = id != NULL};
 	if (form == OUTPUT_BINARY)

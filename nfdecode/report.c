@@ -1,5 +1,5 @@
 /* What nfdecode tells about itself: counters, exporters, templates. */
-#include "nfdecode.h"
+#include "nfdecode/nfdecode.h"
 
 #include <string.h>
 
@@ -9,8 +9,10 @@
 static const struct counter counters[COUNTERS] = {
 	[COUNT_RECEIVED] = {"received", COUNTER_IN, "packets read from the pcap stream"},
 	[COUNT_DECODED] = {"decoded", COUNTER_OUT, "datagrams decoded without fault"},
-	[COUNT_JOINED] = {"joined", COUNTER_OUT, "IP fragments joined to an earlier one's datagram"},
-	[COUNT_WAITING] = {"waiting", COUNTER_WAITING, "datagrams with data that waits for its template"},
+	[COUNT_JOINED] = {"joined", COUNTER_OUT,
+		"IP fragments joined to an earlier one's datagram"},
+	[COUNT_WAITING] = {"waiting", COUNTER_WAITING,
+		"datagrams with data that waits for its template"},
 	[COUNT_FRAGMENTS_WAITING] = {"fragments_waiting", COUNTER_WAITING, "IP fragments held"},
 	[COUNT_IN_FLIGHT] = {"in_flight", COUNTER_WAITING, "the datagram that is being decoded"},
 	[COUNT_TRUNCATED] = {"truncated", COUNTER_LOST, "cut by the capture"},
@@ -35,7 +37,8 @@ static const struct counter counters[COUNTERS] = {
 	[COUNT_EXPORTERS] = {"exporters", COUNTER_INFO, "exporters held"},
 	[COUNT_EVICTED] = {"evicted", COUNTER_INFO, "domains forgotten for want of room"},
 	[COUNT_STATE_BYTES] = {"state_bytes", COUNTER_INFO, "bytes of exporters and templates"},
-	[COUNT_TORN_BYTES] = {"torn_bytes", COUNTER_INFO, "bytes of a packet that the input ended in"},
+	[COUNT_TORN_BYTES] = {"torn_bytes", COUNTER_INFO,
+		"bytes of a packet that the input ended in"},
 };
 
 /* Brings the counters that others keep up to date. */
@@ -56,9 +59,11 @@ static void refresh(void *self)
 	counts[COUNT_JOINED] = fragments.joined;
 	counts[COUNT_FRAGMENTS_WAITING] = fragments.waiting;
 	counts[COUNT_FLOWS] = c->flows;
-	counts[COUNT_WRITTEN] = n->output.writer ? stream_written(n->output.writer) : n->output.written;
+	counts[COUNT_WRITTEN] =
+		n->output.writer ? stream_written(n->output.writer) : n->output.written;
 	/* those of the datagram in hand are written before they are counted as decoded */
-	counts[COUNT_UNWRITTEN] = c->flows > counts[COUNT_WRITTEN] ? c->flows - counts[COUNT_WRITTEN] : 0;
+	counts[COUNT_UNWRITTEN] =
+		c->flows > counts[COUNT_WRITTEN] ? c->flows - counts[COUNT_WRITTEN] : 0;
 	counts[COUNT_OPTION_RECORDS] = c->option_records;
 	counts[COUNT_TEMPLATES] = usage.templates;
 	counts[COUNT_EXPORTERS] = usage.exporters;
@@ -194,7 +199,8 @@ static bool report(void *self, const char *request, json_t *doc)
 	const struct nfdecode *n = self;
 	const struct exporters *all = decoder_exporters(n->decoder);
 	struct rows rows = {json_array(), 0};
-	bool exporters = strcmp(request, "exporters") == 0, templates = strcmp(request, "templates") == 0;
+	bool exporters = strcmp(request, "exporters") == 0,
+	     templates = strcmp(request, "templates") == 0;
 	if (exporters)
 		exporters_each(all, exporter_row, &rows);
 	else if (templates)

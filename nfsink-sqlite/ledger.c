@@ -1,17 +1,22 @@
-/* Which frames are stored: (stream id, sequence) as ranges, in the same transaction as their rows, so that a
- * frame that comes again is not stored again. A stream that lost nothing is one row. */
-#include "nfsink_sqlite.h"
+/* Which frames are stored: (stream id, sequence) as ranges, in the same transaction as their rows,
+ * so that a frame that comes again is not stored again. A stream that lost nothing is one row. */
+#include "nfsink-sqlite/nfsink_sqlite.h"
 
 #include "lib/base.h"
 #include "lib/err.h"
 
-#define FIND   "SELECT 1 FROM goflow_ledger WHERE stream = ?1 AND first <= ?2 AND last >= ?2"
-#define EXTEND "UPDATE goflow_ledger SET last = ?2 WHERE stream = ?1 AND last = ?2 - 1"
+/* the first of the range that ?2 is in, or comes behind: one look-up, however many there are */
+#define RANGE "(SELECT max(first) FROM goflow_ledger WHERE stream = ?1 AND first <= ?2)"
+#define FIND  "SELECT 1 FROM goflow_ledger WHERE stream = ?1 AND first = " RANGE " AND last >= ?2"
+#define EXTEND                                                                                     \
+	"UPDATE goflow_ledger SET last = ?2 WHERE stream = ?1 AND first = " RANGE                  \
+	" AND last = ?2 - 1"
 #define INSERT "INSERT INTO goflow_ledger (stream, first, last) VALUES (?1, ?2, ?2)"
 /* the range that ends at ?2 takes in the one that begins behind it */
 #define JOIN                                                                                       \
-	"UPDATE goflow_ledger SET last = (SELECT last FROM goflow_ledger WHERE stream = ?1 AND first = ?2 + 1) " \
-	"WHERE stream = ?1 AND last = ?2 AND EXISTS "                                              \
+	"UPDATE goflow_ledger SET last = (SELECT last FROM goflow_ledger WHERE stream = ?1 AND "   \
+	"first = ?2 + 1) "                                                                         \
+	"WHERE stream = ?1 AND first = " RANGE " AND last = ?2 AND EXISTS "                        \
 	"(SELECT 1 FROM goflow_ledger WHERE stream = ?1 AND first = ?2 + 1)"
 #define REMOVE "DELETE FROM goflow_ledger WHERE stream = ?1 AND first = ?2 + 1"
 
@@ -21,10 +26,11 @@ int ledger_open(struct sqlite_sink *s)
 	const struct {
 		sqlite3_stmt **statement;
 		const char *sql;
-	} all[] = {{&l->find, FIND}, {&l->extend, EXTEND}, {&l->insert, INSERT}, {&l->join, JOIN}, {&l->remove, REMOVE}};
+	} all[] = {{&l->find, FIND}, {&l->extend, EXTEND}, {&l->insert, INSERT}, {&l->join, JOIN},
+		{&l->remove, REMOVE}};
 	for (size_t i = 0; i < LEN(all); i++)
-		if (sqlite3_prepare_v3(s->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT, all[i].statement, NULL) !=
-			SQLITE_OK)
+		if (sqlite3_prepare_v3(s->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
+			    all[i].statement, NULL) != SQLITE_OK)
 			return sqlite_failed(s, "preparing the ledger");
 	return 0;
 }

@@ -6,7 +6,7 @@
 #include "lib/err.h"
 #include "lib/jsonl.h"
 #include "lib/log.h"
-#include "store.h"
+#include "nfsink-sqlite/store.h"
 
 enum { OPT_TABLE = 256, OPT_FIELDS, OPT_INDEX, OPT_EXTRA, OPT_MAX_AGE, OPT_MAX_SIZE };
 
@@ -17,14 +17,17 @@ static const struct opt options[] = {
 	{OPT_INDEX, "index", "LIST", "fields to index beside last_switched"},
 	{OPT_EXTRA, "extra", "on|off", "a column of JSON for elements that no field claims (on)"},
 	{OPT_MAX_AGE, "max-age", "DAYS", "delete rows whose last_switched is older"},
-	{OPT_MAX_SIZE, "max-size", "BYTES", "delete the rows stored first when the file holds more (K, M, G)"},
+	{OPT_MAX_SIZE, "max-size", "BYTES",
+		"delete the rows stored first when the file holds more (K, M, G)"},
 };
 
 int sqlite_failed(struct sqlite_sink *s, const char *doing)
 {
 	int rc = sqlite3_errcode(s->db) & 0xff;
-	sqlite3_snprintf(sizeof s->why, s->why, "%s: %s: %s", s->file, doing, sqlite3_errmsg(s->db));
-	bool never = rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT || (rc == SQLITE_ERROR && !s->ready);
+	sqlite3_snprintf(
+		sizeof s->why, s->why, "%s: %s: %s", s->file, doing, sqlite3_errmsg(s->db));
+	bool never =
+		rc == SQLITE_NOTADB || rc == SQLITE_CORRUPT || (rc == SQLITE_ERROR && !s->ready);
 	return never ? ERR_CONFIG : ERR_RETRY;
 }
 
@@ -37,7 +40,8 @@ sqlite3_int64 sqlite_number(struct sqlite_sink *s, const char *sql)
 {
 	sqlite3_stmt *statement;
 	sqlite3_int64 v = 0;
-	if (sqlite3_prepare_v2(s->db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+	if (sqlite3_prepare_v2(s->db, sql, -1, &statement, NULL) == SQLITE_OK &&
+		sqlite3_step(statement) == SQLITE_ROW)
 		v = sqlite3_column_int64(statement, 0);
 	sqlite3_finalize(statement);
 	return v;
@@ -56,8 +60,9 @@ static int mark_fields(const char *option, const char *list, bool *marks)
 		size_t len = strcspn(p, ",");
 		int id = field_by_name(p, len);
 		if (id < 0) {
-			log_error("option --%s: found \"%.*s\", expected the name of a field, as in goflow-record(5)", option,
-				(int)len, p);
+			log_error("option --%s: found \"%.*s\", expected the name of a field, as "
+				  "in goflow-record(5)",
+				option, (int)len, p);
 			return ERR_SYNTAX;
 		}
 		marks[id] = true;
@@ -78,7 +83,8 @@ static int set_fields(struct sqlite_sink *s, const char *list)
 
 static int set_table(struct sqlite_sink *s, const char *name)
 {
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
 	size_t len = strspn(name, letters);
 	if (name[len] || len == 0 || len > TABLE_NAME_MAX || (*name >= '0' && *name <= '9') ||
 		strncmp(name, "sqlite_", 7) == 0 || strcmp(name, "goflow_ledger") == 0)
@@ -105,7 +111,9 @@ static int option(void *self, int id, const char *arg)
 {
 	struct sqlite_sink *s = self;
 	switch (id) {
-	case 'd': s->file = arg; return *arg ? 0 : bad_option("database", arg, "the name of a file");
+	case 'd':
+		s->file = arg;
+		return *arg ? 0 : bad_option("database", arg, "the name of a file");
 	case OPT_TABLE: return set_table(s, arg);
 	case OPT_FIELDS: return set_fields(s, arg);
 	case OPT_INDEX: return mark_fields("index", arg, s->indexed);
@@ -117,11 +125,13 @@ static int option(void *self, int id, const char *arg)
 
 static int open_file(struct sqlite_sink *s)
 {
-	int rc = sqlite3_open_v2(s->file, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc = sqlite3_open_v2(s->file, &s->db,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK)
 		return sqlite_failed(s, "opening");
 	sqlite3_busy_timeout(s->db, BUSY_MS);
-	if (sqlite_run(s, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; "
+	if (sqlite_run(s, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA "
+			  "synchronous = NORMAL; "
 			  "PRAGMA cache_size = -8192") != SQLITE_OK)
 		return sqlite_failed(s, "opening");
 	return 0;
@@ -130,7 +140,9 @@ static int open_file(struct sqlite_sink *s)
 static int prepare_insert(struct sqlite_sink *s)
 {
 	char *sql = schema_insert(s);
-	int rc = sql ? sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->insert, NULL) : SQLITE_NOMEM;
+	int rc = sql ? sqlite3_prepare_v3(
+			       s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->insert, NULL)
+		     : SQLITE_NOMEM;
 	sqlite3_free(sql);
 	return rc == SQLITE_OK ? 0 : sqlite_failed(s, "preparing");
 }
@@ -185,7 +197,8 @@ static const char *why(void *self)
 /* The first or last of all rows' times, by the index. */
 static void set_time(struct sqlite_sink *s, json_t *doc, const char *key, const char *which)
 {
-	char text[INSTANT_TEXT_MAX], *sql = sqlite3_mprintf("SELECT %s(last_switched) FROM \"%w\"", which, s->table);
+	char text[INSTANT_TEXT_MAX],
+		*sql = sqlite3_mprintf("SELECT %s(last_switched) FROM \"%w\"", which, s->table);
 	struct instant t = {.digits = 9};
 	if (sql)
 		t.ns = (uint64_t)sqlite_number(s, sql);
@@ -202,7 +215,8 @@ static void status(void *self, json_t *doc)
 	json_object_set_new(o, "table", json_string(s->table));
 	json_object_set_new(o, "pruned", json_integer((json_int_t)s->pruned));
 	json_object_set_new(o, "file_bytes",
-		json_integer(sqlite_number(s, "PRAGMA page_count") * sqlite_number(s, "PRAGMA page_size")));
+		json_integer(sqlite_number(s, "PRAGMA page_count") *
+			     sqlite_number(s, "PRAGMA page_size")));
 	set_time(s, o, "oldest", "min");
 	set_time(s, o, "newest", "max");
 	json_object_set_new(doc, "sqlite", o);
@@ -225,7 +239,8 @@ static const struct sink_ops ops = {
 
 int main(int argc, char **argv)
 {
-	static struct sqlite_sink s = {.file = "goflow.sqlite", .table = "goflow_records", .extra = true};
+	static struct sqlite_sink s = {
+		.file = "goflow.sqlite", .table = "goflow_records", .extra = true};
 	log_init("nfsink-sqlite");
 	set_fields(&s, "default");
 	s.indexed[FIELD_last_switched] = true;

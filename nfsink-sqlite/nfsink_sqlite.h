@@ -40,6 +40,7 @@ struct sqlite_sink {
 	struct column columns[FIELD_COUNT];
 	uint8_t column_of[FIELD_COUNT];    /* where a chosen field's column is */
 	uint64_t chosen_bits[FIELD_WORDS]; /* as presence bits */
+	uint64_t counter_bits[FIELD_WORDS]; /* of them those of kind U64, which may be saturated */
 	uint64_t bound[FIELD_WORDS];       /* fields that are bound to something other than NULL */
 	uint64_t share_id;   /* of the shared fields that are bound; with share_bound */
 	bool share_bound;

@@ -1,5 +1,6 @@
-/* Bounds on age and size: the oldest rows go, in small transactions, for a short while at a time. */
-#include "nfsink_sqlite.h"
+/* Bounds on age and size: the oldest rows go, in small transactions, for a short while at a time.
+ */
+#include "nfsink-sqlite/nfsink_sqlite.h"
 
 #include "lib/err.h"
 #include "lib/instant.h"
@@ -20,12 +21,14 @@ struct step {
 static int delete_some(struct sqlite_sink *s, struct step step)
 {
 	char *sql = step.by_time
-		? sqlite3_mprintf("DELETE FROM \"%w\" WHERE rowid IN (SELECT rowid FROM \"%w\" "
-				  "WHERE last_switched < %lld ORDER BY last_switched LIMIT %d)",
-			  s->table, s->table, step.before, step.rows)
-		: sqlite3_mprintf("DELETE FROM \"%w\" WHERE rowid IN (SELECT rowid FROM \"%w\" "
-				  "ORDER BY rowid LIMIT %d)",
-			  s->table, s->table, step.rows);
+			    ? sqlite3_mprintf(
+				      "DELETE FROM \"%w\" WHERE rowid IN (SELECT rowid FROM \"%w\" "
+				      "WHERE last_switched < %lld ORDER BY last_switched LIMIT %d)",
+				      s->table, s->table, step.before, step.rows)
+			    : sqlite3_mprintf(
+				      "DELETE FROM \"%w\" WHERE rowid IN (SELECT rowid FROM \"%w\" "
+				      "ORDER BY rowid LIMIT %d)",
+				      s->table, s->table, step.rows);
 	int rc = sql ? sqlite_run(s, sql) : SQLITE_NOMEM;
 	sqlite3_free(sql);
 	return rc == SQLITE_OK ? sqlite3_changes(s->db) : -1;
@@ -34,11 +37,13 @@ static int delete_some(struct sqlite_sink *s, struct step step)
 /* The bytes of the database that hold something. */
 static uint64_t used_bytes(struct sqlite_sink *s)
 {
-	sqlite3_int64 pages = sqlite_number(s, "PRAGMA page_count") - sqlite_number(s, "PRAGMA freelist_count");
+	sqlite3_int64 pages =
+		sqlite_number(s, "PRAGMA page_count") - sqlite_number(s, "PRAGMA freelist_count");
 	return (uint64_t)(pages * sqlite_number(s, "PRAGMA page_size"));
 }
 
-/* How many rows hold `excess` of the `used` bytes; by row ids, since counting reads the whole table. */
+/* How many rows hold `excess` of the `used` bytes; by row ids, since counting reads the whole
+ * table. */
 static int rows_of(struct sqlite_sink *s, uint64_t excess, uint64_t used)
 {
 	char *sql = sqlite3_mprintf("SELECT max(rowid) - min(rowid) + 1 FROM \"%w\"", s->table);

@@ -1,5 +1,5 @@
 /* Storing a batch: one transaction of prepared inserts. */
-#include "store.h"
+#include "nfsink-sqlite/store.h"
 
 #include <string.h>
 
@@ -7,6 +7,11 @@
 #include "lib/jsonl.h"
 #include "lib/jsontext.h"
 #include "lib/log.h"
+
+static bool can_saturate(enum field_id id)
+{
+	return fields[id].kind == KIND_U64 || fields[id].kind == KIND_TIME;
+}
 
 void store_columns(struct sqlite_sink *s)
 {
@@ -16,6 +21,8 @@ void store_columns(struct sqlite_sink *s)
 	for (unsigned id = 0; id < FIELD_COUNT; id++)
 		if (s->chosen[id]) {
 			s->chosen_bits[id / 64] |= UINT64_C(1) << (id % 64);
+			if (can_saturate(id))
+				s->counter_bits[id / 64] |= UINT64_C(1) << (id % 64);
 			s->column_of[id] = (uint8_t)s->column_count;
 			s->columns[s->column_count++].field = (uint8_t)id;
 		}
@@ -40,7 +47,8 @@ static int bind_u64(struct sqlite_sink *s, int at, uint64_t v)
 static int bind_word(struct sqlite_sink *s, int at, enum field_id id, uint8_t v)
 {
 	const char *word = field_word(id, v);
-	return word ? bind_text(s->insert, at, word, strlen(word)) : sqlite3_bind_int64(s->insert, at, v);
+	return word ? bind_text(s->insert, at, word, strlen(word))
+		    : sqlite3_bind_int64(s->insert, at, v);
 }
 
 static int bind_mac(struct sqlite_sink *s, int at, struct column *c, const struct mac *mac)
@@ -66,7 +74,9 @@ static int bind_value(struct sqlite_sink *s, int at, struct column *c, const str
 	case KIND_IP: return bind_text(s->insert, at, c->text, ip_format(v, c->text));
 	case KIND_MAC: return bind_mac(s, at, c, v);
 	case KIND_WORD: return bind_word(s, at, c->field, *(const uint8_t *)v);
-	default: return bind_text(s->insert, at, ((const struct text *)v)->p, ((const struct text *)v)->len);
+	default:
+		return bind_text(
+			s->insert, at, ((const struct text *)v)->p, ((const struct text *)v)->len);
 	}
 }
 
@@ -88,12 +98,13 @@ static int bind_record(struct sqlite_sink *s, const struct record *r)
 	bool same_share = s->share_bound && s->share_id == r->share_id;
 	for (unsigned w = 0; w < FIELD_WORDS; w++) {
 		uint64_t has = r->present[w] & s->chosen_bits[w];
-		uint64_t there = same_share ? r->shared[w] & s->bound[w] : 0;
+		uint64_t there = same_share ? r->shared[w] & s->bound[w] & ~s->counter_bits[w] : 0;
 		int rc = bind_fields(s, r, w, has & ~there);
 		if (rc != SQLITE_OK)
 			return rc;
 		for (uint64_t bits = s->bound[w] & ~has; bits; bits &= bits - 1)
-			sqlite3_bind_null(s->insert, s->column_of[w * 64 + (unsigned)__builtin_ctzll(bits)] + 1);
+			sqlite3_bind_null(s->insert,
+				s->column_of[w * 64 + (unsigned)__builtin_ctzll(bits)] + 1);
 		s->bound[w] = has;
 	}
 	s->share_bound = true;
@@ -101,15 +112,34 @@ static int bind_record(struct sqlite_sink *s, const struct record *r)
 	return SQLITE_OK;
 }
 
-/* The members of counters that no column can hold exactly: {"in_bytes":18446744073709551615,... */
+/* A counter or a time as in JSON lines. */
+static char *put_exact(const struct record *r, enum field_id id, char *p)
+{
+	const void *v = record_field(r, id);
+	if (fields[id].kind == KIND_U64)
+		return jsontext_decimal(p, *(const uint64_t *)v);
+	*p++ = '"';
+	p += instant_format(*(const struct instant *)v, p);
+	*p++ = '"';
+	return p;
+}
+
+static bool is_saturated(const struct record *r, enum field_id id)
+{
+	if (!can_saturate(id) || !record_has(r, id))
+		return false;
+	const void *v = record_field(r, id);
+	uint64_t n = fields[id].kind == KIND_U64 ? *(const uint64_t *)v
+						 : ((const struct instant *)v)->ns;
+	return n > INT64_MAX;
+}
+
+/* The members of what no column can hold exactly: {"in_bytes":18446744073709551615,... */
 static char *put_saturated(const struct sqlite_sink *s, const struct record *r, char *p)
 {
 	for (size_t i = 0; i < s->column_count; i++) {
 		enum field_id id = s->columns[i].field;
-		if (fields[id].kind != KIND_U64 || !record_has(r, id))
-			continue;
-		uint64_t v = *(const uint64_t *)record_field(r, id);
-		if (v <= INT64_MAX)
+		if (!is_saturated(r, id))
 			continue;
 		*p = *p == '{' ? '{' : ',';
 		p++;
@@ -119,24 +149,24 @@ static char *put_saturated(const struct sqlite_sink *s, const struct record *r, 
 		p += len;
 		*p++ = '"';
 		*p++ = ':';
-		p = jsontext_decimal(p, v);
+		p = put_exact(r, id, p);
 		*p = ',';
 	}
 	return p;
 }
 
-/* The JSON of what no column holds; 0 if there is nothing. */
+/* The JSON of what no column holds; 0 if it does not fit. */
 static size_t extra_json(const struct sqlite_sink *s, const struct record *r)
 {
 	char *out = s->extra_text;
 	out[0] = '{';
 	char *p = put_saturated(s, r, out);
 	if (p == out)
-		return r->extra_count ? jsonl_write_extras(r, out, JSONL_LINE_MAX) : 0;
+		return jsonl_write_extras(r, out, JSONL_LINE_MAX);
 	if (r->extra_count) {
 		size_t len = jsonl_write_extras(r, p, JSONL_LINE_MAX - (size_t)(p - out));
 		*p = ','; /* in place of its brace */
-		return (size_t)(p - out) + len;
+		return len ? (size_t)(p - out) + len : 0;
 	}
 	*p++ = '}';
 	return (size_t)(p - out);
@@ -147,8 +177,10 @@ static int bind_extra(struct sqlite_sink *s, const struct record *r, bool satura
 	int at = (int)s->column_count + 1;
 	if (!s->extra)
 		return SQLITE_OK;
-	size_t len = saturated || r->extra_count ? extra_json(s, r) : 0;
-	return len ? bind_text(s->insert, at, s->extra_text, len) : sqlite3_bind_null(s->insert, at);
+	if (!saturated && !r->extra_count)
+		return sqlite3_bind_null(s->insert, at);
+	size_t len = extra_json(s, r);
+	return len ? bind_text(s->insert, at, s->extra_text, len) : SQLITE_TOOBIG;
 }
 
 /* A value, or a constraint that the user has put on the table, which no retry can mend. */
@@ -174,11 +206,14 @@ static int insert_record(struct sqlite_sink *s, const struct record *r, struct s
 		result->stored++;
 		return 0;
 	}
-	if (!is_refusal(rc))
+	/* a constraint may have ended the transaction, and with it what was inserted before */
+	if (!is_refusal(rc) || sqlite3_get_autocommit(s->db))
 		return sqlite_failed(s, "inserting");
 	result->refused++;
 	if (log_limit(&limit, &missed))
-		log_warn("row refused: %s not_said=%llu", sqlite3_errmsg(s->db), (unsigned long long)missed);
+		log_warn("row refused: %s not_said=%llu",
+			rc == SQLITE_TOOBIG ? sqlite3_errstr(rc) : sqlite3_errmsg(s->db),
+			(unsigned long long)missed);
 	return 0;
 }
 

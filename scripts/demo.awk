@@ -125,7 +125,7 @@ part == "times" {
 	moved[NR] = $3
 	if (NR == 1 || $1 < begin) {
 		begin = $1
-		first = substr($4, 1, 10) " " substr($4, 12, 8)
+		first = $4
 	}
 	if (NR == 1 || $2 > end) {
 		end = $2

@@ -1,5 +1,6 @@
-/* Several datagrams of a few exporters through the decoder, with bounds small enough to be met; what comes out is
- * packed and written as JSON. An input is a row of datagrams: length (2 bytes), exporter, port, bytes. */
+/* Several datagrams of a few exporters through the decoder, with bounds small enough to be met;
+ * what comes out is packed and written as JSON. An input is a row of datagrams: length (2 bytes),
+ * exporter, port, bytes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,8 @@ static void emit(void *ctx, const struct record *r)
 	struct out *o = ctx;
 	if (!record_has(r, FIELD_last_switched) || !record_has(r, FIELD_time_source))
 		abort();
-	if (!record_pack(r, r->present, r->extra_count ? ENTRY_EXTRAS : 0, o->packed, sizeof o->packed))
+	if (!record_pack(
+		    r, r->present, r->extra_count ? ENTRY_EXTRAS : 0, o->packed, sizeof o->packed))
 		abort();
 	if (!jsonl_write(r, o->line, sizeof o->line))
 		abort();

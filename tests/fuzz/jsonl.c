@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "lib/jsonl.h"
+#include "lib/stream.h"
+#include "lib/stream.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,7 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t len = jsonl_write(&record, line, sizeof line);
 	if (len == 0)
 		return 0; /* text of the line's length grows when it is written: it need not fit */
-	if (jsonl_read(second, line, len - 1, &copy, &offset, &unknown) != 0 || !record_equal(&record, &copy))
+	if (jsonl_read(second, line, len - 1, &copy, &offset, &unknown) != 0 ||
+		!record_equal(&record, &copy))
 		abort();
 	return 0;
 }

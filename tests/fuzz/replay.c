@@ -1,7 +1,8 @@
 /* replay: runs a fuzzing target over the files of its corpus, once each, without a fuzzer.
  *
  * Usage: TARGET-replay [FILE]... Each input stands in a block of its own size, so that a read past
- * its end is seen. Writes TAP: one test, with the number of inputs; the empty input is always one. */
+ * its end is seen. Writes TAP: one test, with the number of inputs; the empty input is always one.
+ */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-/* A flow stream, damaged in any way, through the reader; a record that is read packs and reads again equal.
- * Frames with right checksums are made of the input too, so that what is behind them is reached. */
+/* A flow stream, damaged in any way, through the reader; a record that is read packs and reads
+ * again equal. Frames with right checksums are made of the input too, so that what is behind them
+ * is reached. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +16,11 @@ static void again(const struct record *r, struct record *copy)
 {
 	unsigned flags;
 	uint64_t unknown = 0;
-	size_t len = record_pack(r, r->present, r->extra_count ? ENTRY_EXTRAS : 0, packed, sizeof packed);
+	size_t len = record_pack(
+		r, r->present, r->extra_count ? ENTRY_EXTRAS : 0, packed, sizeof packed);
 	memset(copy->shared, 0, sizeof copy->shared);
-	if (!len || record_unpack(schema_own(), packed, len, copy, EXTRAS_MAX, &flags, &unknown) != 0 ||
+	if (!len ||
+		record_unpack(schema_own(), packed, len, copy, EXTRAS_MAX, &flags, &unknown) != 0 ||
 		!record_equal(r, copy))
 		abort();
 }

@@ -1,4 +1,4 @@
-#include "records.h"
+#include "tests/unit/records.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "build.h"
+#include "tests/unit/build.h"
 #include "lib/base.h"
 
 #define EXPORT_NS (BUILD_EXPORT_S * NS_PER_S)
@@ -539,6 +539,7 @@ static void test_padding_of_template_sets(void **state)
 			if (protocol == 10)
 				ipfix_end(&f.m);
 			assert_int_equal(feed(), 0);
+			assert_int_equal(counts()->withdrawals, 0);
 			assert_int_equal(f.count, 1);
 		}
 }

@@ -66,10 +66,14 @@ static void test_domains_are_found_again(void **state)
 {
 	struct domain *d[5];
 	(void)state;
+	/* each is looked for right behind the first, of which it differs in one thing alone */
 	d[0] = domain(1, 2055, 9, 0);
 	d[1] = domain(1, 2055, 9, 1);
+	assert_ptr_equal(domain(1, 2055, 9, 0), d[0]);
 	d[2] = domain(1, 2055, 10, 0);
+	assert_ptr_equal(domain(1, 2055, 9, 0), d[0]);
 	d[3] = domain(1, 2056, 9, 0);
+	assert_ptr_equal(domain(1, 2055, 9, 0), d[0]);
 	d[4] = domain(2, 2055, 9, 0);
 	for (size_t i = 0; i < LEN(d); i++)
 		for (size_t k = 0; k < i; k++)

@@ -14,7 +14,7 @@
 #include "lib/err.h"
 #include "lib/jsonl.h"
 #include "lib/log.h"
-#include "records.h"
+#include "tests/unit/records.h"
 
 static struct input *input;
 static struct record record;

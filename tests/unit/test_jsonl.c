@@ -13,7 +13,7 @@
 #include "lib/err.h"
 #include "lib/jsontext.h"
 #include "lib/stream.h"
-#include "records.h"
+#include "tests/unit/records.h"
 
 static struct jsonl_reader *reader;
 static struct sample sample;

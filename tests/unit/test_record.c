@@ -10,7 +10,7 @@
 #include "lib/base.h"
 #include "lib/err.h"
 #include "lib/stream.h"
-#include "records.h"
+#include "tests/unit/records.h"
 
 static struct sample sample;
 static struct record back;
@@ -115,6 +115,8 @@ static void test_extremes(void **state)
 	RECORD_SET(r, dst_ip, ip_from4(ones));
 	RECORD_SET(r, received, ((struct instant){UINT64_MAX, 9}));
 	RECORD_SET(r, last_switched, ((struct instant){0, 0}));
+	RECORD_SET(r, src_mac, ((struct mac){{1, 2, 3, 4, 5, 6}}));
+	RECORD_SET(r, time_source, 255);
 	RECORD_SET(r, user_name, sample_text(&sample, longest, sizeof longest));
 	RECORD_SET(r, app_name, sample_text(&sample, "", 0));
 	check(r);
@@ -125,6 +127,16 @@ static void test_extremes(void **state)
 	assert_int_equal(back.app_name.len, 0);
 	assert_true(record_has(&back, FIELD_app_id));
 	assert_int_equal(back.received.ns, UINT64_MAX);
+	/* by their own bytes, not by record_equal alone */
+	assert_int_equal(back.received.digits, 9);
+	assert_memory_equal(back.src_mac.b, "\x01\x02\x03\x04\x05\x06", 6);
+	assert_memory_equal(back.src_ip.b, ones, 16);
+	assert_memory_equal(back.dst_ip.b + 12, ones, 4);
+	assert_true(ip_is4(&back.dst_ip));
+	assert_int_equal(back.time_source, 255);
+	assert_int_equal(back.sequence, UINT32_MAX);
+	assert_int_equal(back.src_port, UINT16_MAX);
+	assert_int_equal(back.protocol, UINT8_MAX);
 	assert_false(record_has(&back, FIELD_in_pkts));
 }
 

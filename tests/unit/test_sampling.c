@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "build.h"
+#include "tests/unit/build.h"
 #include "lib/base.h"
 
 static struct samplers samplers;

@@ -17,7 +17,7 @@
 #include "lib/err.h"
 #include "lib/instant.h"
 #include "lib/stage.h"
-#include "records.h"
+#include "tests/unit/records.h"
 
 #define BATCHES_MAX 64
 
@@ -150,7 +150,7 @@ static const struct sink_ops ops = {
 	.why = fake_why,
 };
 
-/* What a test begins and ends with -------------------------------------------------------------------- */
+/* What a test begins and ends with ------------------------------------------------------------ */
 
 static int setup(void **state)
 {
@@ -191,21 +191,22 @@ static int teardown(void **state)
 }
 
 /* Runs the sink with these arguments, its log in the file. */
-static int run_sink(char *a, char *b, char *c, char *d, char *e, char *f)
+static int run_sink(
+	const char *a, const char *b, const char *c, const char *d, const char *e, const char *f)
 {
-	char *argv[] = {"nfsink-fake", "--stats", stats, a, b, c, d, e, f, NULL};
+	const char *argv[] = {"nfsink-fake", "--stats", stats, a, b, c, d, e, f, NULL};
 	int argc = 3;
 	while (argv[argc])
 		argc++;
 	optind = 1;
 	fflush(NULL);
 	dup2(fileno(log_file), STDERR_FILENO);
-	int code = sink_main(&ops, &fake, argc, argv);
+	int code = sink_main(&ops, &fake, argc, (char **)argv);
 	dup2(old_stderr, STDERR_FILENO);
 	return code;
 }
 
-static int run_file(char *a, char *b, char *c, char *d)
+static int run_file(const char *a, const char *b, const char *c, const char *d)
 {
 	return run_sink("-r", path, a, b, c, d);
 }
@@ -224,7 +225,8 @@ static void assert_logged(const char *text, int times)
 	for (const char *p = logged(); (p = strstr(p, text)) != NULL; p += strlen(text))
 		found++;
 	if (found != times)
-		fail_msg("logged %d times, expected %d: \"%s\" in\n%s", found, times, text, logged());
+		fail_msg("logged %d times, expected %d: \"%s\" in\n%s", found, times, text,
+			logged());
 }
 
 static int write_frame(void *ctx, const void *frame, size_t len)
@@ -232,7 +234,8 @@ static int write_frame(void *ctx, const void *frame, size_t len)
 	return write(*(int *)ctx, frame, len) == (ssize_t)len ? 0 : ERR_IO;
 }
 
-/* Writes frames of so many records each, whose ports go up from `port`; text of so many bytes in each. */
+/* Writes frames of so many records each, whose ports go up from `port`; text of so many bytes in
+ * each. */
 static void put_frames(int fd, unsigned frames, unsigned records, unsigned port, size_t text)
 {
 	static char bytes[65535];
@@ -243,7 +246,8 @@ static void put_frames(int fd, unsigned frames, unsigned records, unsigned port,
 			sample_clear(&sample);
 			RECORD_SET(&sample.record, src_port, (uint16_t)port++);
 			if (text)
-				RECORD_SET(&sample.record, app_name, sample_text(&sample, bytes, text));
+				RECORD_SET(&sample.record, app_name,
+					sample_text(&sample, bytes, text));
 			assert_int_equal(stream_put(w, &sample.record, 1), 0);
 		}
 		assert_int_equal(stream_flush(w, 1), 0);
@@ -286,7 +290,7 @@ static void close_writer(struct fake *f)
 	f->writer = -1;
 }
 
-/* Tests ------------------------------------------------------------------------------------------------- */
+/* Tests --------------------------------------------------------------------------------------- */
 
 static void batches_hold_whole_frames(void **state)
 {
@@ -334,7 +338,8 @@ static void an_outage_is_said_once_and_loses_nothing(void **state)
 	assert_int_equal(fake.stores, 4);
 	assert_int_equal(fake.count, 2);
 	assert_int_equal(fake.next_port, 24);
-	assert_int_equal(fake.opens, 4); /* one that failed, one that worked, one after each failed store */
+	assert_int_equal(
+		fake.opens, 4); /* one that failed, one that worked, one after each failed store */
 	assert_logged("cannot store, trying again: the fake fails", 2); /* opening; then storing */
 	assert_logged("storing again after=", 2);
 	assert_logged("retries=3", 1);
@@ -393,7 +398,8 @@ static void damage_file(size_t from, const char *garbage)
 	assert_true(n > (ssize_t)from && n < (ssize_t)sizeof bytes);
 	assert_int_equal(ftruncate(fd, 0), 0);
 	assert_int_equal(pwrite(fd, garbage, strlen(garbage), 0), (ssize_t)strlen(garbage));
-	assert_int_equal(pwrite(fd, bytes + from, (size_t)n - from, (off_t)strlen(garbage)), n - (ssize_t)from);
+	assert_int_equal(pwrite(fd, bytes + from, (size_t)n - from, (off_t)strlen(garbage)),
+		n - (ssize_t)from);
 	close(fd);
 }
 
@@ -409,7 +415,8 @@ static void bytes_that_are_no_frame_are_a_loss(void **state)
 
 static void lines_are_said_to_have_no_numbers_once(void **state)
 {
-	static const char lines[] = "{\"src_port\":0}\n{\"src_port\":1}\nnonsense\n{\"src_port\":2}\n";
+	static const char lines[] =
+		"{\"src_port\":0}\n{\"src_port\":1}\nnonsense\n{\"src_port\":2}\n";
 	(void)state;
 	make_pipe();
 	assert_int_equal(write(fake.writer, lines, sizeof lines - 1), (ssize_t)sizeof lines - 1);
@@ -434,7 +441,7 @@ static void a_batch_waits_no_longer_than_linger(void **state)
 	assert_int_equal(fake.next_port, 8);
 }
 
-/* Acknowledgements --------------------------------------------------------------------------------------- */
+/* Acknowledgements ---------------------------------------------------------------------------- */
 
 static char acks[4096];
 static size_t acks_len;
@@ -469,7 +476,8 @@ static void commits_are_acknowledged_in_order(void **state)
 	assert_int_equal(run_sink("--batch", "8", NULL, NULL, NULL, NULL), EXIT_DONE);
 	read_acks(MSG_DONTWAIT);
 	snprintf(expected, sizeof expected,
-		"ack 000102030405060708090a0b0c0d0e0f %llu\nack 000102030405060708090a0b0c0d0e0f %llu\n"
+		"ack 000102030405060708090a0b0c0d0e0f %llu\nack 000102030405060708090a0b0c0d0e0f "
+		"%llu\n"
 		"ack 000102030405060708090a0b0c0d0e0f %llu\n",
 		(unsigned long long)fake.batch[0].last, (unsigned long long)fake.batch[1].last,
 		(unsigned long long)fake.batch[2].last);
@@ -493,25 +501,19 @@ static void each_stream_of_a_batch_is_acknowledged(void **state)
 	assert_int_equal(acks[acks_len - 1], '\n');
 }
 
-static void close_peer(struct fake *f)
-{
-	close(f->peer);
-	f->peer = -1;
-}
-
 static void a_peer_that_is_gone_is_said_once(void **state)
 {
 	(void)state;
 	make_socket();
 	put_frames(fake.peer, 5, 4, 0, 0);
-	fake.on_store = NULL;
-	close_peer(&fake);
+	close(fake.peer);
+	fake.peer = -1;
 	assert_int_equal(run_sink("--batch", "4", NULL, NULL, NULL, NULL), EXIT_DONE);
 	assert_int_equal(fake.count, 5);
 	assert_logged("no more are sent", 1);
 }
 
-/* Signals ------------------------------------------------------------------------------------------------ */
+/* Signals ------------------------------------------------------------------------------------- */
 
 static void raise_once(struct fake *f)
 {
@@ -547,7 +549,8 @@ static void a_second_signal_ends_it_at_once(void **state)
 	assert_logged("stopped before the input ended not_stored=12", 1);
 }
 
-/* The input stays open: at the end of the drain what was read is stored, and it is said that more may come. */
+/* The input stays open: at the end of the drain what was read is stored, and it is said that more
+ * may come. */
 static void a_drain_has_an_end(void **state)
 {
 	(void)state;
@@ -561,7 +564,7 @@ static void a_drain_has_an_end(void **state)
 	assert_logged("stopped before the input ended not_stored=0", 1);
 }
 
-/* Upkeep ------------------------------------------------------------------------------------------------- */
+/* Upkeep -------------------------------------------------------------------------------------- */
 
 static void upkeep_is_done_to_its_end(void **state)
 {

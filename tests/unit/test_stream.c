@@ -11,7 +11,7 @@
 #include "lib/crc32c.h"
 #include "lib/err.h"
 #include "lib/instant.h"
-#include "records.h"
+#include "tests/unit/records.h"
 
 #define BYTES_MAX  (8 * 1024 * 1024)
 #define FRAMES_MAX 512
@@ -473,20 +473,23 @@ static void test_torn_anywhere(void **state)
 	}
 }
 
-/* A writer that died in the middle of a frame, and another that went on. */
+/* A writer that died in the middle of a frame, and another that went on: what stands within the
+ * length of the torn frame is found. */
 static void test_a_torn_frame_before_another_stream(void **state)
 {
 	static uint8_t bytes[BYTES_MAX];
 	(void)state;
 	write_small_stream();
-	for (size_t cut = 1; cut < out.len; cut += 7) {
+	size_t from = out.frame[1].at,
+	       rest = out.len - from; /* no schema, which could be lost unseen */
+	for (size_t cut = 1; cut < out.len; cut++) {
 		memcpy(bytes, out.bytes, cut);
-		memcpy(bytes + cut, out.bytes, out.len);
+		memcpy(bytes + cut, out.bytes + from, rest);
 		anew();
-		read_all(bytes, cut + out.len, 10000);
+		read_all(bytes, cut + rest, 10000);
 		assert_true(got.count >= SMALL);
 		assert_ports(got.count - SMALL, 0, SMALL);
-		assert_int_equal(counts().damaged <= 1, 1);
+		assert_true(counts().damaged <= 1);
 	}
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "build.h"
+#include "tests/unit/build.h"
 #include "lib/base.h"
 #include "lib/err.h"
 
@@ -694,6 +694,8 @@ static void test_ntp_times(void **state)
 	check_time(154, 8, of_1970 + part, FIELD_first_switched, 654321 * NS_PER_US, 6);
 	check_time(155, 8, of_1970 + part + 0x7ff, FIELD_last_switched, 654321 * NS_PER_US, 6);
 	check_time(324, 8, of_1970 + 0x7ff, FIELD_event_time, 0, 6);
+	/* 1.43 us; with them it would be 1.91 */
+	check_time(154, 8, of_1970 + 3 * 0x800 + 0x7ff, FIELD_first_switched, NS_PER_US, 6);
 	check_time(154, 8, of_1970 + (UINT64_C(1700000000) << 32), FIELD_first_switched,
 		1700000000 * NS_PER_S, 6);
 

@@ -1,0 +1,134 @@
+#!/usr/bin/env bats
+# Captures of real exporters, end to end: what other decoders found in them, and what is the same by every way in.
+
+load helpers
+
+TOOLS=$BATS_TEST_DIRNAME/tools
+# what differs by the way that a datagram came in
+BY_WAY="received exporter exporter_port"
+
+setup() {
+	goflow_setup
+	cd "$BATS_TEST_TMPDIR"
+}
+
+# Cases of the shared captures that are not compared in full, each with its reason.
+left_out() {
+	case $1 in
+	*sflow5 | pmacctd-sfprobe) echo "sFlow is not decoded yet" ;;
+	logstash-netscaler-dataB4tpl-ipfix) echo "data before its template is decoded here: more records than expected" ;;
+	goflow2-nf5 | goflow2-cisco-nf9 | cesnet-example-flows-ipfix)
+		echo "exporter: the expectation names another invented exporter than the capture has" ;;
+	esac
+}
+
+# compared SET: every case of a set against its expectation; prints how many were, and fails on a difference
+compared() {
+	local expect case reason map=$GOFLOW_CAPTURES/goflow.keymap.json compared=0 extra
+	for expect in "$GOFLOW_CAPTURES/$1"/*.expect.jsonl; do
+		case=$(basename "$expect" .expect.jsonl)
+		reason=$(left_out "$case")
+		extra=()
+		map=$GOFLOW_CAPTURES/goflow.keymap.json
+		case $reason in
+		sFlow*) echo "left out: $case: $reason" >&3 && continue ;;
+		data*) extra=(--allow-extra) ;;
+		exporter*)
+			jq '.exporter = null | .exporter_port = null' "$map" >map.json
+			map=map.json ;;
+		esac
+		[ -z "$reason" ] || echo "in part: $case: $reason" >&3
+		nfrecv -r "$GOFLOW_CAPTURES/$1/$case.pcap" 2>/dev/null | nfdecode -j >"$case.jsonl" 2>err
+		run python3 "$GOFLOW_CAPTURES/compare.py" "$case.jsonl" "$expect" "$map" "${extra[@]}"
+		[ "$status" -eq 0 ] || fail "$case: $output"
+		same 0 "$(total err gap)" "$case: ledger"
+		compared=$((compared + 1))
+	done
+	[ "$compared" -gt 0 ]
+	echo "$1: $compared cases compared" >&3
+}
+
+@test "captures: real ones of many vendors give what their expectations say" {
+	need_shared
+	need_command python3 jq
+	compared real
+}
+
+@test "captures: those of other runs of real exporters give what their expectations say" {
+	need_shared
+	need_command python3 jq
+	compared exporters
+}
+
+@test "captures: crafted edge cases give what their expectations say" {
+	need_shared
+	need_command python3 jq
+	compared crafted
+}
+
+@test "captures: the exporters' own of examples/ give the records, octets and packets that another decoder counted" {
+	need_command jq
+	while read -r capture datagrams records bytes packets; do
+		[ "$capture" != capture ] || continue
+		nfrecv -r "$GOFLOW_EXAMPLES/$capture" 2>recv.err | nfdecode -j 2>err >lines
+		same "$datagrams" "$(total err decoded)" "$capture: datagrams"
+		same "$records" "$(wc -l <lines)" "$capture: records"
+		same "$bytes" "$(jq -s 'map((.in_bytes // 0) + (.rev_bytes // 0)) | add' lines)" "$capture: octets"
+		same "$packets" "$(jq -s 'map((.in_pkts // 0) + (.rev_pkts // 0)) | add' lines)" "$capture: packets"
+	done <"$GOFLOW_EXAMPLES/expected.tsv"
+	[ "$(wc -l <"$GOFLOW_EXAMPLES/expected.tsv")" -gt 5 ]
+}
+
+@test "captures: by file, by tcpdump and by live UDP the same records come out" {
+	need_command tcpdump python3
+	for capture in "$GOFLOW_EXAMPLES"/{softflowd-v9,pmacct-ipfix-sampled,fprobe-v5}.pcap; do
+		nfrecv -r "$capture" 2>/dev/null | nfdecode 2>/dev/null >by-file
+		tcpdump -r "$capture" -w - 2>/dev/null | nfdecode 2>/dev/null >by-tcpdump
+		recdiff by-file by-tcpdump received
+		port=$(free_port)
+		background nfrecv -l "127.0.0.1:$port" >live.pcap 2>live.err
+		wait_for 5 bound "$port"
+		sent=$(python3 "$TOOLS/udpsend.py" "$capture" 127.0.0.1 "$port")
+		kill "$pid"
+		wait "$pid"
+		same "$sent" "$(total live.err written)"
+		nfdecode <live.pcap 2>/dev/null >by-udp
+		# shellcheck disable=SC2086
+		recdiff by-file by-udp $BY_WAY
+		# source ports are kept, and each exporter has an address of its own
+		recdiff by-file by-udp received exporter
+	done
+}
+
+@test "captures: binary to JSON to binary gives equal records, over every capture" {
+	captures=("$GOFLOW_EXAMPLES"/*.pcap)
+	[ ! -d "$GOFLOW_ROOT/../shared/captures" ] ||
+		captures+=("$GOFLOW_ROOT"/../shared/captures/{real,exporters,crafted}/*.pcap)
+	for capture in "${captures[@]}"; do
+		nfrecv -r "$capture" 2>/dev/null | nfdecode 2>/dev/null >binary
+		reframe -j <binary >lines
+		reframe <lines >again
+		recdiff binary again || fail "$capture"
+		nfrecv -r "$capture" 2>/dev/null | nfdecode -j 2>/dev/null >direct
+		cmp lines direct || fail "$capture: the lines of nfdecode -j differ"
+	done
+}
+
+@test "captures: a bit turned over anywhere loses at most the frame that it is in, and is counted" {
+	nfrecv -r "$GOFLOW_EXAMPLES/fprobe-v5.pcap" 2>/dev/null | nfdecode -j >lines 2>/dev/null
+	head -n 120 lines | reframe -n 40 >stream
+	bitflip stream
+}
+
+@test "captures: valgrind finds nothing in the stages" {
+	need_command valgrind sqlite3
+	! sanitized || skip "the programs are built with sanitizers"
+	check="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
+	capture=$GOFLOW_EXAMPLES/softflowd-ipfix-biflow.pcap
+	$check nfrecv -r "$capture" >stream.pcap 2>err || fail "$(cat err)"
+	$check nfdecode <stream.pcap >stream 2>err || fail "$(cat err)"
+	$check nfdecode -j <stream.pcap >lines 2>err || fail "$(cat err)"
+	$check nfdecode --explain <stream.pcap >text 2>err || fail "$(cat err)"
+	$check nfsink-sqlite -d flows.sqlite <stream 2>err || fail "$(cat err)"
+	$check nfsink-sqlite -d flows.sqlite <lines 2>err || fail "$(cat err)"
+}
