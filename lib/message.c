@@ -170,9 +170,9 @@ static bool shares(const struct message *m, enum field_id id)
 	return m->shared[id / 64] >> (id % 64) & 1;
 }
 
-static void learn_options(struct message *m, const struct template *t, const uint8_t *p,
-	const struct field_position *pos)
+static void learn_options(struct message *m, const struct template *t, const uint8_t *p)
 {
+	const struct field_position *pos = m->decoder->positions; /* of message_data */
 	sampling_learn(&m->domain->exporter->samplers, m->domain->id, t, p, pos);
 	for (size_t i = 0; i < t->field_count; i++)
 		if (t->fields[i].pen == 0 && t->fields[i].id == IE_SYSINIT && pos[i].len == 8)
@@ -246,7 +246,7 @@ void message_data(struct message *m, struct template *t, struct cursor set)
 			break;
 		}
 		if (t->options)
-			learn_options(m, t, p, pos);
+			learn_options(m, t, p);
 		else
 			flow_record(m, t, p, pos, m->times);
 		if (d->trace)
@@ -319,7 +319,7 @@ bool message_define(struct message *m, const uint8_t *at, uint16_t id, size_t co
 		if (t)
 			err = domain_define(d->exporters, m->domain, t);
 	}
-	if (err) {
+	if (err || !t) {
 		message_fault(m, at, err);
 		return false;
 	}

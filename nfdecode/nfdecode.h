@@ -62,7 +62,7 @@ int output_open(struct output *o, enum output_form form, const struct stream_id 
 void output_close(struct output *o);
 
 /* A decode_emit. */
-void output_record(void *o, const struct record *r);
+void output_record(void *ctx, const struct record *r);
 
 /* Text for OUTPUT_EXPLAIN. */
 void output_text(struct output *o, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -228,7 +228,7 @@ static int store_frame(struct sqlite_sink *s, const struct frame *f, struct sink
 	}
 	s->share_bound = false; /* values are shared within a frame alone */
 	frame_begin(&it, f, &s->record);
-	while ((got = frame_next(&it, &s->record)) > 0) {
+	while (frame_next(&it, &s->record) > 0) {
 		int err = insert_record(s, &s->record, result);
 		if (err)
 			return err;

@@ -9,7 +9,7 @@ BY_WAY="received exporter exporter_port"
 
 setup() {
 	goflow_setup
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 }
 
 # Cases of the shared captures that are not compared in full, each with its reason.

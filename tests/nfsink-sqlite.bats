@@ -10,7 +10,7 @@ setup() {
 	goflow_setup
 	need_command sqlite3 python3
 	DB=$BATS_TEST_TMPDIR/flows.sqlite
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 }
 
 ask() { sqlite3 "$DB" "$1"; }
@@ -195,7 +195,8 @@ sink_on_pipe() {
 		open("locked", "w").close()
 		open("release").read()
 	PY
-	echo $! >>"$BATS_TEST_TMPDIR/.pids"
+	holder=$!
+	echo "$holder" >>"$BATS_TEST_TMPDIR/.pids"
 	wait_for 10 test -e locked
 	nfrecv -r "$GOFLOW_EXAMPLES/softflowd-ipfix.pcap" 2>/dev/null | nfdecode 2>second.err >second
 	cat second >&4
@@ -203,6 +204,7 @@ sink_on_pipe() {
 	wait "$sunk" || code=$?
 	exec 4>&-
 	: >release
+	wait "$holder"
 	same 69 "$code" "exit status"
 	grep -q "database is locked" err || fail "$(cat err)"
 	same "$(total second.err written)" "$(total err not_stored)" "not_stored"
