@@ -1,5 +1,6 @@
-/* plainload SCHEMA ROWS DATABASE: a loader with nothing to do but to bind prepared rows and insert them: the same
- * tables, pragmas, indexes, transactions and ledger as nfsink-sqlite. What it takes is what SQLite takes. */
+/* plainload SCHEMA ROWS DATABASE: a loader with nothing to do but to bind prepared rows and insert
+ * them: the same tables, pragmas, indexes, transactions and ledger as nfsink-sqlite. What it takes
+ * is what SQLite takes. */
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -11,16 +12,19 @@
 
 #include "bench/rowfile.h"
 
-#define BATCH   20000 /* rows in a transaction, the frame that they end in included */
+#define BATCH 20000 /* rows in a transaction, the frame that they end in included */
 #define PRAGMAS                                                                                    \
-	"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; " \
+	"PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = "       \
+	"NORMAL; "                                                                                 \
 	"PRAGMA cache_size = -8192"
 
 static const char *const ledger_sql[] = {
 	"SELECT 1 FROM goflow_ledger WHERE stream = ?1 AND first <= ?2 AND last >= ?2",
 	"UPDATE goflow_ledger SET last = ?2 WHERE stream = ?1 AND last = ?2 - 1",
-	"INSERT OR IGNORE INTO goflow_ledger (stream, first, last) SELECT ?1, ?2, ?2 WHERE changes() = 0",
-	"UPDATE goflow_ledger SET last = (SELECT last FROM goflow_ledger WHERE stream = ?1 AND first = ?2 + 1) "
+	"INSERT OR IGNORE INTO goflow_ledger (stream, first, last) SELECT ?1, ?2, ?2 WHERE "
+	"changes() = 0",
+	"UPDATE goflow_ledger SET last = (SELECT last FROM goflow_ledger WHERE stream = ?1 AND "
+	"first = ?2 + 1) "
 	"WHERE stream = ?1 AND last = ?2 AND EXISTS "
 	"(SELECT 1 FROM goflow_ledger WHERE stream = ?1 AND first = ?2 + 1)",
 };

@@ -1,4 +1,5 @@
-/* rows STREAM DATABASE ROWS: writes the rows that nfsink-sqlite made of a stream into a file for plainload. */
+/* rows STREAM DATABASE ROWS: writes the rows that nfsink-sqlite made of a stream into a file for
+ * plainload. */
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -56,8 +57,8 @@ int main(int argc, char **argv)
 	FILE *out = ok ? fopen(argv[3], "wb") : NULL;
 	struct input *in = input_new();
 	if (fd < 0 || !out || !in || sqlite3_open(argv[2], &db) != SQLITE_OK ||
-		sqlite3_prepare_v2(db, "SELECT * FROM goflow_records ORDER BY rowid", -1, &rows, NULL) !=
-			SQLITE_OK) {
+		sqlite3_prepare_v2(db, "SELECT * FROM goflow_records ORDER BY rowid", -1, &rows,
+			NULL) != SQLITE_OK) {
 		fputs("usage: rows STREAM DATABASE ROWS\n", stderr);
 		return 64;
 	}

@@ -60,7 +60,8 @@ void decoder_set_trace(struct decoder *d, const struct decode_trace *trace)
 	d->trace = trace;
 }
 
-static int by_version(struct decoder *d, const struct datagram *dg, uint16_t version, struct cursor c)
+static int by_version(
+	struct decoder *d, const struct datagram *dg, uint16_t version, struct cursor c)
 {
 	for (size_t i = 0; i < LEN(protocols); i++)
 		if (protocols[i].version == version)
@@ -74,7 +75,8 @@ int decode(struct decoder *d, const struct datagram *dg)
 	uint16_t version = cursor_u16(&c);
 	late_expire(d, dg->received.ns);
 	int err = cursor_ok(&c) ? by_version(d, dg, version, c)
-				: message_refuse(d, dg, 0, dg->truncated ? ERR_TRUNCATED : ERR_BAD_HEADER);
+				: message_refuse(
+					  d, dg, 0, dg->truncated ? ERR_TRUNCATED : ERR_BAD_HEADER);
 	if (err < 0)
 		d->counts.undecodable[-err]++;
 	else if (err == 0)

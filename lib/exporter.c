@@ -5,10 +5,10 @@
 
 #include "lib/base.h"
 
-#define BUCKETS           4096
-#define DOMAIN_BYTES_MAX  (1024 * 1024) /* of templates in one domain */
-#define LATE_MAX          1000          /* a number so far behind is a late datagram, further a restart */
-#define GAP_MAX           1000000       /* a number so far ahead is a gap, further a restart */
+#define BUCKETS          4096
+#define DOMAIN_BYTES_MAX (1024 * 1024) /* of templates in one domain */
+#define LATE_MAX         1000    /* a number so far behind is a late datagram, further a restart */
+#define GAP_MAX          1000000 /* a number so far ahead is a gap, further a restart */
 
 struct exporters {
 	size_t limit;
@@ -42,8 +42,8 @@ static size_t address_bucket(const struct exporters *all, const struct ip *a)
 	return mix(mix(all->seed, half[0]), half[1]) % BUCKETS;
 }
 
-static size_t domain_bucket(const struct exporters *all, const struct exporter *e, uint16_t port, uint8_t version,
-	uint32_t id)
+static size_t domain_bucket(const struct exporters *all, const struct exporter *e, uint16_t port,
+	uint8_t version, uint32_t id)
 {
 	uint64_t key = (uint64_t)id << 32 | (uint64_t)port << 8 | version;
 	return mix(mix(all->seed, (uintptr_t)e), key) % BUCKETS;
@@ -86,7 +86,8 @@ static void free_template(struct exporters *all, struct domain *d, struct templa
 
 static void free_domain(struct exporters *all, struct domain *d)
 {
-	struct domain **at = &all->domains[domain_bucket(all, d->exporter, d->port, d->version, d->id)];
+	struct domain **at =
+		&all->domains[domain_bucket(all, d->exporter, d->port, d->version, d->id)];
 	while (*at != d)
 		at = &(*at)->next;
 	*at = d->next;
@@ -145,7 +146,8 @@ static struct exporter *new_exporter(struct exporters *all, const struct ip *add
 	return e;
 }
 
-static struct domain *new_domain(struct exporters *all, const struct datagram *d, uint8_t version, uint32_t id)
+static struct domain *new_domain(
+	struct exporters *all, const struct datagram *d, uint8_t version, uint32_t id)
 {
 	make_room(all, sizeof(struct domain) + sizeof(struct exporter));
 	struct exporter *e = exporters_find(all, &d->src);
@@ -172,13 +174,15 @@ static struct domain *new_domain(struct exporters *all, const struct datagram *d
 	return domain;
 }
 
-static bool is_domain(const struct domain *domain, const struct datagram *d, uint8_t version, uint32_t id)
+static bool is_domain(
+	const struct domain *domain, const struct datagram *d, uint8_t version, uint32_t id)
 {
 	return domain->id == id && domain->port == d->src_port && domain->version == version &&
-		ip_equal(&domain->exporter->address, &d->src);
+	       ip_equal(&domain->exporter->address, &d->src);
 }
 
-struct domain *exporters_domain(struct exporters *all, const struct datagram *d, uint8_t version, uint32_t id)
+struct domain *exporters_domain(
+	struct exporters *all, const struct datagram *d, uint8_t version, uint32_t id)
 {
 	if (all->newest && is_domain(all->newest, d, version, id))
 		return all->newest;
@@ -282,7 +286,8 @@ struct exporters_usage exporters_usage(const struct exporters *all)
 	return all->usage;
 }
 
-void exporters_each(const struct exporters *all, bool (*fn)(void *ctx, const struct exporter *e), void *ctx)
+void exporters_each(
+	const struct exporters *all, bool (*fn)(void *ctx, const struct exporter *e), void *ctx)
 {
 	for (size_t i = 0; i < BUCKETS; i++)
 		for (const struct exporter *e = all->exporters[i]; e; e = e->next)
@@ -290,7 +295,8 @@ void exporters_each(const struct exporters *all, bool (*fn)(void *ctx, const str
 				return;
 }
 
-void domains_each(const struct exporters *all, bool (*fn)(void *ctx, const struct domain *d), void *ctx)
+void domains_each(
+	const struct exporters *all, bool (*fn)(void *ctx, const struct domain *d), void *ctx)
 {
 	for (const struct domain *d = all->newest; d; d = d->older)
 		if (!fn(ctx, d))

@@ -80,7 +80,8 @@ static struct lines *lines_new(void)
 static enum form form_of(uint8_t first)
 {
 	return (first >= 0x20 && first < 0x7f) || first == '\n' || first == '\r' || first == '\t'
-		? INPUT_JSON : INPUT_STREAM;
+		       ? INPUT_JSON
+		       : INPUT_STREAM;
 }
 
 /* Where the next bytes go. */
@@ -132,13 +133,15 @@ static void bad_line(struct input *in, int err, size_t offset)
 	uint64_t missed;
 	in->bad_lines++;
 	if (log_limit(&in->lines->limit, &missed))
-		log_warn("line passed over: %s line=%llu column=%zu not_said=%llu", err_sentence(err),
-			(unsigned long long)in->lines->number, offset + 1, (unsigned long long)missed);
+		log_warn("line passed over: %s line=%llu column=%zu not_said=%llu",
+			err_sentence(err), (unsigned long long)in->lines->number, offset + 1,
+			(unsigned long long)missed);
 }
 
-/* One line into the frame at *used. Returns false if the frame has no room left for its record: the line is
- * then to be read again. */
-static bool take_line(struct input *in, const char *line, size_t len, size_t *used, uint32_t *records)
+/* One line into the frame at *used. Returns false if the frame has no room left for its record: the
+ * line is then to be read again. */
+static bool take_line(
+	struct input *in, const char *line, size_t len, size_t *used, uint32_t *records)
 {
 	struct lines *l = in->lines;
 	size_t offset;
@@ -147,7 +150,8 @@ static bool take_line(struct input *in, const char *line, size_t len, size_t *us
 	int err = jsonl_read(l->reader, line, len, &l->record, &offset, &in->unknown_keys);
 	if (!err) {
 		size_t packed = record_pack(&l->record, l->record.present,
-			l->record.extra_count ? ENTRY_EXTRAS : 0, l->frame + *used, sizeof l->frame - *used);
+			l->record.extra_count ? ENTRY_EXTRAS : 0, l->frame + *used,
+			sizeof l->frame - *used);
 		if (!packed && *used)
 			return false;
 		*used += packed;

@@ -19,8 +19,8 @@ static bool read_fields(struct decoder *d, struct cursor *set, size_t count)
 	return cursor_ok(set);
 }
 
-/* A (options) template set, RFC 7011, 3.4.1 and 3.4.2. A count of 0 withdraws; over UDP that is to be
- * ignored (RFC 7011, 8.4). */
+/* A (options) template set, RFC 7011, 3.4.1 and 3.4.2. A count of 0 withdraws; over UDP that is to
+ * be ignored (RFC 7011, 8.4). */
 static void read_template_set(struct message *m, struct cursor set, bool options)
 {
 	while (cursor_left(&set) >= 4) {

@@ -15,7 +15,8 @@ static const struct {
 	uint16_t offset;
 } keys[FIELD_COUNT] = {
 #define F(name, kind, dflt, unit, doc, ...)                                                        \
-	{",\"" #name "\":", sizeof(",\"" #name "\":") - 1, KIND_##kind, offsetof(struct record, name)},
+	{",\"" #name "\":", sizeof(",\"" #name "\":") - 1, KIND_##kind,                            \
+		offsetof(struct record, name)},
 #define W(field, value, word)
 #include "lib/fields.def"
 #undef F
@@ -30,7 +31,7 @@ static const struct {
 /* What an extra takes: its name, value and hex, and what stands around them. */
 #define EXTRA_ROOM(len) (8 * (size_t)(len) + ELEMENT_NAME_MAX + ELEMENT_VALUE_ROOM + KEY_ROOM)
 
-#define KEY_FITS(name) _Static_assert(sizeof(#name) + 4 <= KEY_ROOM, "a key fits its room");
+#define KEY_FITS(name)                      _Static_assert(sizeof(#name) + 4 <= KEY_ROOM, "a key fits its room");
 #define F(name, kind, dflt, unit, doc, ...) KEY_FITS(name)
 #define W(field, value, word)
 #include "lib/fields.def"
@@ -135,7 +136,8 @@ static char *put_extras(char *out, const struct record *r)
 	for (uint32_t i = 0; i < r->extra_count;) {
 		const struct extra *x = &r->extras[i];
 		uint32_t end = i + 1;
-		while (end < r->extra_count && r->extras[end].pen == x->pen && r->extras[end].id == x->id)
+		while (end < r->extra_count && r->extras[end].pen == x->pen &&
+			r->extras[end].id == x->id)
 			end++;
 		*out++ = i ? ',' : '{';
 		*out++ = '"';

@@ -262,7 +262,9 @@ static bool skip_value(struct jsonl_reader *j, int depth)
 	case 'n': return skip_literal(j, "null");
 	case '{':
 	case '[': break;
-	default: return (c == '-' || (c >= '0' && c <= '9')) ? skip_number(j) : fail(j, ERR_JSON_SYNTAX);
+	default:
+		return (c == '-' || (c >= '0' && c <= '9')) ? skip_number(j)
+							    : fail(j, ERR_JSON_SYNTAX);
 	}
 	j->p++;
 	if (accept(j, close))
@@ -498,8 +500,8 @@ static bool read_line(struct jsonl_reader *j, struct record *r, uint64_t *unknow
 	return j->p == j->end || fail(j, ERR_JSON_SYNTAX);
 }
 
-int jsonl_read(struct jsonl_reader *j, const char *line, size_t len, struct record *r, size_t *offset,
-	uint64_t *unknown)
+int jsonl_read(struct jsonl_reader *j, const char *line, size_t len, struct record *r,
+	size_t *offset, uint64_t *unknown)
 {
 	memset(r->present, 0, sizeof r->present);
 	memset(r->shared, 0, sizeof r->shared);

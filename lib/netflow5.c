@@ -1,4 +1,5 @@
-/* NetFlow v5: a header of 24 bytes and up to 30 records of 48, the format of Cisco's export datagram. */
+/* NetFlow v5: a header of 24 bytes and up to 30 records of 48, the format of Cisco's export
+ * datagram. */
 #include "lib/base.h"
 #include "lib/message.h"
 
@@ -10,25 +11,25 @@
 struct template *netflow5_template(void)
 {
 	static const struct template_field defs[] = {
-		{0, 8, 4},           /* source address */
-		{0, 12, 4},          /* destination address */
-		{0, 15, 4},          /* next hop */
-		{0, 10, 2},          /* input interface */
-		{0, 14, 2},          /* output interface */
-		{0, 2, 4},           /* packets */
-		{0, 1, 4},           /* octets */
-		{0, 22, 4},          /* uptime at the first packet */
-		{0, 21, 4},          /* uptime at the last packet */
-		{0, 7, 2},           /* source port */
-		{0, 11, 2},          /* destination port */
+		{0, 8, 4},  /* source address */
+		{0, 12, 4}, /* destination address */
+		{0, 15, 4}, /* next hop */
+		{0, 10, 2}, /* input interface */
+		{0, 14, 2}, /* output interface */
+		{0, 2, 4},  /* packets */
+		{0, 1, 4},  /* octets */
+		{0, 22, 4}, /* uptime at the first packet */
+		{0, 21, 4}, /* uptime at the last packet */
+		{0, 7, 2},  /* source port */
+		{0, 11, 2}, /* destination port */
 		{PEN_PADDING, 0, 1},
-		{0, 6, 1},           /* TCP flags */
-		{0, 4, 1},           /* protocol */
-		{0, 5, 1},           /* type of service */
-		{0, 16, 2},          /* source AS */
-		{0, 17, 2},          /* destination AS */
-		{0, 9, 1},           /* source mask */
-		{0, 13, 1},          /* destination mask */
+		{0, 6, 1},  /* TCP flags */
+		{0, 4, 1},  /* protocol */
+		{0, 5, 1},  /* type of service */
+		{0, 16, 2}, /* source AS */
+		{0, 17, 2}, /* destination AS */
+		{0, 9, 1},  /* source mask */
+		{0, 13, 1}, /* destination mask */
 		{PEN_PADDING, 0, 2},
 	};
 	int err;

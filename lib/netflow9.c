@@ -1,9 +1,9 @@
 /* NetFlow v9, RFC 3954. */
 #include "lib/message.h"
 
-#define SET_TEMPLATES      0
-#define SET_OPTIONS        1
-#define FIRST_TEMPLATE     256
+#define SET_TEMPLATES  0
+#define SET_OPTIONS    1
+#define FIRST_TEMPLATE 256
 
 /* One template's field definitions (RFC 3954, 5.2) into defs from `count` on. */
 static size_t read_fields(struct decoder *d, struct cursor defs, size_t count, uint32_t pen)
@@ -35,8 +35,8 @@ static void read_templates(struct message *m, struct cursor set)
 	}
 }
 
-/* An options template flowset, RFC 3954, 6.1. Lengths are in bytes; some exporters give ones that are no
- * multiple of a definition's four. */
+/* An options template flowset, RFC 3954, 6.1. Lengths are in bytes; some exporters give ones that
+ * are no multiple of a definition's four. */
 static void read_options(struct message *m, struct cursor set)
 {
 	while (cursor_left(&set) >= 6) {
@@ -70,7 +70,8 @@ static void read_template_set(struct message *m, struct cursor set, bool options
 int netflow9_decode(struct decoder *d, const struct datagram *dg, struct cursor c)
 {
 	struct message m;
-	cursor_u16(&c); /* the count: records by the RFC, sets by some exporters; lengths are what counts */
+	cursor_u16(&c); /* the count: records by the RFC, sets by some exporters; lengths are what
+			   counts */
 	uint32_t uptime = cursor_u32(&c);
 	uint32_t s = cursor_u32(&c);
 	uint32_t sequence = cursor_u32(&c);

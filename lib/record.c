@@ -12,8 +12,8 @@
 
 _Static_assert(FIELD_WORDS <= WORDS_MAX, "an entry names at most four presence words");
 
-/* Bytes of a packed value by kind; 0: it depends on the value. A struct instant begins with its nine
- * packed bytes, and integers are little-endian in memory, so all of these are plain copies. */
+/* Bytes of a packed value by kind; 0: it depends on the value. A struct instant begins with its
+ * nine packed bytes, and integers are little-endian in memory, so all of these are plain copies. */
 static const uint8_t packed_size[KIND_COUNT] = {
 	[KIND_U8] = 1,
 	[KIND_U16] = 2,
@@ -122,8 +122,8 @@ static void make_pieces(struct pieces *all, const uint64_t *which)
 	}
 }
 
-/* The pieces for a set of fields. Records in a row mostly have the same: they are kept, those of shared
- * entries apart. */
+/* The pieces for a set of fields. Records in a row mostly have the same: they are kept, those of
+ * shared entries apart. */
 static const struct pieces *pieces_for(const uint64_t *which, bool shared)
 {
 	static _Thread_local struct pieces kept[2];
@@ -134,7 +134,8 @@ static const struct pieces *pieces_for(const uint64_t *which, bool shared)
 }
 
 /* The values; NULL when the budget for text is used up. */
-static uint8_t *put_values(uint8_t *p, const struct record *r, const struct pieces *pieces, size_t *budget)
+static uint8_t *put_values(
+	uint8_t *p, const struct record *r, const struct pieces *pieces, size_t *budget)
 {
 	const struct piece *end = pieces->list + pieces->count;
 	for (const struct piece *piece = pieces->list; piece < end && p; piece++) {
@@ -151,7 +152,8 @@ static uint8_t *put_values(uint8_t *p, const struct record *r, const struct piec
 	return p;
 }
 
-size_t record_pack(const struct record *r, const uint64_t *which, unsigned flags, uint8_t *out, size_t cap)
+size_t record_pack(
+	const struct record *r, const uint64_t *which, unsigned flags, uint8_t *out, size_t cap)
 {
 	if (cap < FIXED_MAX)
 		return 0;
@@ -291,8 +293,8 @@ static bool get_extras(struct walk *w, struct record *r, size_t cap)
 }
 
 /* The values of an entry behind its head. */
-static bool get_entry(struct walk *w, const struct schema *schema, struct record *r, size_t extra_cap,
-	unsigned flags, uint64_t *unknown)
+static bool get_entry(struct walk *w, const struct schema *schema, struct record *r,
+	size_t extra_cap, unsigned flags, uint64_t *unknown)
 {
 	uint64_t words[WORDS_MAX] = {0};
 	for (unsigned i = 0; i < WORDS_MAX; i++) {
@@ -345,7 +347,8 @@ static bool equal_value(uint8_t kind, const void *a, const void *b)
 
 bool record_equal(const struct record *a, const struct record *b)
 {
-	if (memcmp(a->present, b->present, sizeof a->present) != 0 || a->extra_count != b->extra_count)
+	if (memcmp(a->present, b->present, sizeof a->present) != 0 ||
+		a->extra_count != b->extra_count)
 		return false;
 	for (int id = 0; id < FIELD_COUNT; id++)
 		if (record_has(a, id) &&

@@ -50,7 +50,8 @@ void stream_writer_free(struct stream_writer *w)
 }
 
 /* Completes a frame of w->len bytes so far around its payload and hands it to the sink. */
-static int send_frame(struct stream_writer *w, uint8_t *frame, size_t len, uint8_t kind, uint32_t records)
+static int send_frame(
+	struct stream_writer *w, uint8_t *frame, size_t len, uint8_t kind, uint32_t records)
 {
 	struct stream_header h = {
 		.mark = STREAM_MARK,
@@ -116,7 +117,8 @@ static size_t pack_into(struct stream_writer *w, const struct record *r)
 	}
 	for (unsigned i = 0; i < FIELD_WORDS; i++)
 		own[i] = r->present[i] & ~r->shared[i];
-	size_t len = record_pack(r, own, r->extra_count ? ENTRY_EXTRAS : 0, p + shared, room - shared);
+	size_t len =
+		record_pack(r, own, r->extra_count ? ENTRY_EXTRAS : 0, p + shared, room - shared);
 	return len ? shared + len : 0;
 }
 

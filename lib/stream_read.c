@@ -95,7 +95,8 @@ static const struct schema *schema_of(const struct stream_reader *r, uint64_t ha
 	return NULL;
 }
 
-static void learn_schema(struct stream_reader *r, const struct stream_header *h, const uint8_t *payload)
+static void learn_schema(
+	struct stream_reader *r, const struct stream_header *h, const uint8_t *payload)
 {
 	if (schema_of(r, h->schema))
 		return;
@@ -118,8 +119,8 @@ static void count_missing(struct stream_reader *r, const struct stream_header *h
 }
 
 /* A whole frame with its checksum holding: true if it is one of records to hand out. */
-static bool take_frame(struct stream_reader *r, const struct stream_header *h, const uint8_t *payload,
-	struct frame *f)
+static bool take_frame(struct stream_reader *r, const struct stream_header *h,
+	const uint8_t *payload, struct frame *f)
 {
 	if (h->kind == FRAME_SCHEMA) {
 		learn_schema(r, h, payload);
@@ -191,7 +192,8 @@ int frame_next(struct frame_iter *it, struct record *r)
 		size_t len = entry_length(it->p, (size_t)(it->end - it->p), &flags);
 		if (!len)
 			return ERR_FRAME_FORMAT;
-		int err = record_unpack(it->frame->schema, it->p, len, r, EXTRAS_MAX, &flags, &it->unknown);
+		int err = record_unpack(
+			it->frame->schema, it->p, len, r, EXTRAS_MAX, &flags, &it->unknown);
 		if (err)
 			return err;
 		it->p += len;

@@ -46,7 +46,10 @@ static uint64_t used_bytes(struct sqlite_sink *s)
  * table. */
 static int rows_of(struct sqlite_sink *s, uint64_t excess, uint64_t used)
 {
-	char *sql = sqlite3_mprintf("SELECT max(rowid) - min(rowid) + 1 FROM \"%w\"", s->table);
+	/* two queries: SQLite reads the whole table for both in one */
+	char *sql = sqlite3_mprintf("SELECT (SELECT max(rowid) FROM \"%w\") - "
+				    "(SELECT min(rowid) FROM \"%w\") + 1",
+		s->table, s->table);
 	sqlite3_int64 rows = sql ? sqlite_number(s, sql) : 0;
 	sqlite3_free(sql);
 	double share = (double)excess / (double)used * (double)rows;
@@ -80,14 +83,23 @@ static int delete_for(struct sqlite_sink *s, uint64_t end)
 	return 0;
 }
 
+/* Whether pages are given back: those that new rows will soon fill are kept. */
+static bool too_empty(struct sqlite_sink *s)
+{
+	uint64_t pages = (uint64_t)sqlite_number(s, "PRAGMA page_count");
+	uint64_t empty = (uint64_t)sqlite_number(s, "PRAGMA freelist_count");
+	uint64_t size = pages * (uint64_t)sqlite_number(s, "PRAGMA page_size");
+	return empty > pages / 4 || (empty && s->max_size && size > s->max_size);
+}
+
 /* Gives empty pages back to the file system, so many at a time. Returns like delete_for. */
 static int shrink(struct sqlite_sink *s)
 {
-	if (!s->shrinks || !sqlite_number(s, "PRAGMA freelist_count"))
+	if (!s->shrinks || !too_empty(s))
 		return 0;
 	if (sqlite_run(s, "PRAGMA incremental_vacuum(" PAGES_A_STEP ")") != SQLITE_OK)
 		return sqlite_failed(s, "giving back pages");
-	return sqlite_number(s, "PRAGMA freelist_count") > 0;
+	return too_empty(s);
 }
 
 int prune(struct sqlite_sink *s)

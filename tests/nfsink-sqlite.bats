@@ -214,11 +214,11 @@ sink_on_pipe() {
 @test "nfsink-sqlite: what the schema never allows ends it with 78 at once" {
 	stream
 	ask 'CREATE VIEW goflow_records AS SELECT 1 AS x'
-	run nfsink-sqlite -d "$DB" --retry forever <stream
+	run nfsink-sqlite -d "$DB" --retry 3s <stream
 	same 78 "$status"
 	rm "$DB"
 	ask 'CREATE TABLE goflow_ledger (other)'
-	run nfsink-sqlite -d "$DB" --retry forever <stream
+	run nfsink-sqlite -d "$DB" --retry 3s <stream
 	same 78 "$status"
 	[[ $output == *"$DB"* ]] || fail "$output"
 }
