@@ -42,7 +42,8 @@ static bool set_time(struct record *r, enum field_id id, uint64_t ns, uint8_t di
 static bool set_since_1970(
 	struct record *r, enum field_id id, uint64_t v, uint64_t unit, uint8_t digits)
 {
-	return v <= UINT64_MAX / unit && set_time(r, id, v * unit, digits);
+	uint64_t ns;
+	return !__builtin_mul_overflow(v, unit, &ns) && set_time(r, id, ns, digits);
 }
 
 /* An uptime, which may lie on either side of the header's, and may have wrapped: a signed 32-bit
@@ -156,7 +157,10 @@ static bool run_conditional(const struct step *s, const uint8_t *p, uint32_t len
 	}
 }
 
-static inline uint32_t offset_of(const struct step *s, const struct field_position *pos)
+/* Compiled once for each kind of template: that needs more than a hint. */
+#define INLINED static inline __attribute__((always_inline))
+
+INLINED uint32_t offset_of(const struct step *s, const struct field_position *pos)
 {
 	return pos ? pos[s->index].offset : s->offset;
 }
@@ -173,7 +177,7 @@ static inline uint32_t offset_of(const struct step *s, const struct field_positi
 
 /* The steps that always set their field: a loop for each op, with nothing to decide in it. Returns
  * the first of the others. Little-endian: the low bytes of a widened integer come first. */
-static inline const struct step *run_unconditional(const struct template *t, const uint8_t *p,
+INLINED const struct step *run_unconditional(const struct template *t, const uint8_t *p,
 	const struct field_position *pos, struct record *r)
 {
 	const struct step *s = t->steps;
@@ -197,7 +201,7 @@ static inline const struct step *run_unconditional(const struct template *t, con
 }
 
 /* One body for both kinds of template; the callers' constant makes two of it. */
-static inline void run(const struct template *t, const uint8_t *p, const struct field_position *pos,
+INLINED void run(const struct template *t, const uint8_t *p, const struct field_position *pos,
 	struct record *r, struct plan_times *times)
 {
 	const struct step *s = run_unconditional(t, p, pos, r);
