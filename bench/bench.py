@@ -71,13 +71,14 @@ class Bench:
             elif os.path.exists(path):
                 os.unlink(path)
 
-    def measure(self, output, *stages):
-        """Runs a pipeline; the CPU seconds of all of it."""
+    def measure(self, output, *stages, source="/dev/null"):
+        """Runs a pipeline, which reads the source; the CPU seconds of all of it."""
         words = []
         for stage in stages:
             words += (["|"] if words else []) + stage
         log = self.path("log")
-        done = subprocess.run([tool("measure"), output, log, *words], check=True, stdout=subprocess.PIPE)
+        with open(source, "rb") as stdin:
+            done = subprocess.run([tool("measure"), output, log, *words], check=True, stdin=stdin, stdout=subprocess.PIPE)
         said = json.loads(done.stdout)
         for stage, used in zip(stages, said["stages"]):
             name = os.path.basename(stage[0])
@@ -125,6 +126,12 @@ class Bench:
         self.drop(output)
         return cpu
 
+    def nfdecode_json(self, capture, output):
+        cpu = self.measure(output, [program("nfdecode"), "-j"], source=capture)
+        self.check(capture, "nfdecode -j", sums_of(output))
+        self.drop(output)
+        return cpu
+
     def nfcapd(self, capture, folder):
         self.drop(folder)
         os.mkdir(folder)
@@ -156,14 +163,14 @@ class Bench:
             self.row(kind, self.compare(f, ours, theirs and other), TARGET_DECODE.get(kind))
 
     def json(self, kinds, theirs):
-        print(heading("JSON lines: nfrecv -r F | nfdecode -j > /dev/shm/...", "nfdump -o ndjson" if theirs else ""))
+        print(heading("JSON lines: nfdecode -j < F > /dev/shm/...", "nfdump -o ndjson" if theirs else ""))
         for kind in kinds:
             f = self.capture(kind, max(1, self.flows // 4))
             file = None
             if theirs:
                 self.nfcapd(f, self.path("nfcapd"))
                 file = only_file(self.path("nfcapd"))
-            ours = lambda: self.goflow(f, self.path("flows.json"), "-j")
+            ours = lambda: self.nfdecode_json(f, self.path("flows.json"))
             other = lambda: self.nfdump_json(f, file)
             self.row(kind, self.compare(f, ours, theirs and other), TARGET_JSON)
 

@@ -80,7 +80,7 @@ static pid_t start(struct stage *s, int in, int out, int log)
 
 static void run(struct stage *stages, size_t n, const char *output, const char *log_name)
 {
-	int log = open_new(log_name), in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int log = open_new(log_name), in = dup(STDIN_FILENO); /* which the first stage reads */
 	for (size_t i = 0; i < n; i++) {
 		int ends[2] = {-1, -1};
 		if (i + 1 < n && pipe2(ends, O_CLOEXEC) < 0)
