@@ -40,8 +40,15 @@ static uint32_t update_by_table(uint32_t c, const uint8_t *p, size_t len)
 }
 
 #ifdef __x86_64__
-__attribute__((target("sse4.2"))) static uint32_t update_by_instruction(
-	uint32_t crc, const uint8_t *p, size_t len)
+#define SSE __attribute__((target("sse4.2")))
+
+/* The instruction takes three cycles, but one can begin in each: three blocks are summed side by
+ * side, and joined by moving a register on over a block of zeros, which is linear: a table for each
+ * of its bytes. */
+#define BLOCK 1024u
+static uint32_t over_block[4][256];
+
+SSE static uint32_t by_word(uint32_t crc, const uint8_t *p, size_t len)
 {
 	uint64_t c = crc;
 	for (; len >= 8; p += 8, len -= 8) {
@@ -53,13 +60,46 @@ __attribute__((target("sse4.2"))) static uint32_t update_by_instruction(
 		c = __builtin_ia32_crc32qi((uint32_t)c, *p);
 	return (uint32_t)c;
 }
+
+static void fill_over_block(void)
+{
+	static const uint8_t zeros[BLOCK];
+	for (int k = 0; k < 4; k++)
+		for (uint32_t i = 0; i < 256; i++)
+			over_block[k][i] = by_word(i << 8 * k, zeros, BLOCK);
+}
+
+static uint32_t move_on(uint32_t c)
+{
+	return over_block[0][c & 255] ^ over_block[1][c >> 8 & 255] ^ over_block[2][c >> 16 & 255] ^
+	       over_block[3][c >> 24];
+}
+
+SSE static uint32_t update_by_instruction(uint32_t crc, const uint8_t *p, size_t len)
+{
+	for (; len >= 3 * BLOCK; p += 3 * BLOCK, len -= 3 * BLOCK) {
+		uint64_t a = crc, b = 0, c = 0, words[3];
+		for (size_t i = 0; i < BLOCK; i += 8) {
+			memcpy(&words[0], p + i, 8);
+			memcpy(&words[1], p + BLOCK + i, 8);
+			memcpy(&words[2], p + 2 * BLOCK + i, 8);
+			a = __builtin_ia32_crc32di(a, words[0]);
+			b = __builtin_ia32_crc32di(b, words[1]);
+			c = __builtin_ia32_crc32di(c, words[2]);
+		}
+		crc = move_on(move_on((uint32_t)a) ^ (uint32_t)b) ^ (uint32_t)c;
+	}
+	return by_word(crc, p, len);
+}
 #endif
 
 static update_function *choose(void)
 {
 #ifdef __x86_64__
-	if (__builtin_cpu_supports("sse4.2"))
+	if (__builtin_cpu_supports("sse4.2")) {
+		fill_over_block();
 		return update_by_instruction;
+	}
 #endif
 	fill_tables();
 	return update_by_table;
