@@ -72,6 +72,19 @@ static void test_random(void **state)
 		}
 }
 
+/* Around the lengths from which on three blocks are summed side by side. */
+static void test_long(void **state)
+{
+	static const size_t lengths[] = {3071, 3072, 3073, 6143, 6144, 9999};
+	static uint8_t bytes[10000];
+	(void)state;
+	srand(SEED + 2);
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)(rand() >> 7);
+	for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
+		assert_int_equal(crc32c(0, bytes + 1, lengths[i]), reference(bytes + 1, lengths[i]));
+}
+
 static void test_in_pieces(void **state)
 {
 	uint8_t bytes[1000];
@@ -103,6 +116,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_long),
 		cmocka_unit_test(test_in_pieces),
 		cmocka_unit_test(test_every_flipped_bit_shows),
 	};
