@@ -82,7 +82,8 @@ static void test_long(void **state)
 	for (size_t i = 0; i < sizeof bytes; i++)
 		bytes[i] = (uint8_t)(rand() >> 7);
 	for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
-		assert_int_equal(crc32c(0, bytes + 1, lengths[i]), reference(bytes + 1, lengths[i]));
+		assert_int_equal(
+			crc32c(0, bytes + 1, lengths[i]), reference(bytes + 1, lengths[i]));
 }
 
 static void test_in_pieces(void **state)
