@@ -13,17 +13,14 @@
 #include "lib/input.h"
 #include "lib/log.h"
 #include "lib/sink_ack.h"
+#include "lib/sink_pool.h"
 #include "lib/stage.h"
 
-#define FRAMES_MAX     1024
-#define BATCH_BYTES    (4 * 1024 * 1024) /* of frames in hand; holds the largest frame */
-#define BATCH_DEFAULT  20000
-#define BACKOFF_MIN_NS (100 * NS_PER_MS)
-#define BACKOFF_MAX_NS (5 * NS_PER_S)
-#define TICK_NS        NS_PER_S
-#define OPTIONS_MAX    64
+#define BATCH_DEFAULT 20000
+#define OPTIONS_MAX   64
+#define PATIENCE_NS   NS_PER_S /* for a connection that ends, or is stopped */
 
-enum { OPT_BATCH = 2000, OPT_LINGER, OPT_RETRY, OPT_STATS };
+enum { OPT_BATCH = 2000, OPT_LINGER, OPT_RETRY, OPT_REJECT, OPT_STATS, OPT_CONNECTIONS };
 
 static const struct opt loop_options[] = {
 	OPT_COMMON,
@@ -33,8 +30,13 @@ static const struct opt loop_options[] = {
 		"store earlier when the first of them has waited so long (1s)"},
 	{OPT_RETRY, "retry", "TIME",
 		"give up when storing has failed for so long; or forever (60s)"},
+	{OPT_REJECT, "reject", "FILE",
+		"append records that are refused to this file, as JSON lines"},
 	{OPT_STATS, "stats", "PATH", "serve counters on this unix socket"},
 };
+
+static const struct opt connections_option = {
+	OPT_CONNECTIONS, "connections", "N", "store on so many connections at once (2)"};
 
 enum {
 	COUNT_READ,
@@ -47,6 +49,7 @@ enum {
 	COUNT_BATCHES,
 	COUNT_RETRIES,
 	COUNT_SATURATED,
+	COUNT_RETIMED,
 	COUNT_DAMAGED_FRAMES,
 	COUNT_MISSING_FRAMES,
 	COUNT_DAMAGED_RECORDS,
@@ -70,6 +73,8 @@ static const struct counter counters[COUNTERS] = {
 	[COUNT_RETRIES] = {"retries", COUNTER_INFO, "attempts to store that failed"},
 	[COUNT_SATURATED] = {"saturated", COUNTER_INFO,
 		"values stored as the largest that their column holds"},
+	[COUNT_RETIMED] = {"retimed", COUNTER_INFO,
+		"records whose time was too far from their receipt, and became that"},
 	[COUNT_DAMAGED_FRAMES] = {"damaged_frames", COUNTER_INFO, "frames given up as damaged"},
 	[COUNT_MISSING_FRAMES] = {"missing_frames", COUNTER_INFO,
 		"frames missing by their numbers"},
@@ -83,8 +88,9 @@ static const struct counter counters[COUNTERS] = {
 };
 
 struct settings {
-	const char *file, *stats;
+	const char *file, *stats, *reject;
 	uint64_t batch, linger_ns, retry_ns; /* retry_ns UINT64_MAX: for ever */
+	uint64_t connections;
 };
 
 struct sink {
@@ -94,16 +100,9 @@ struct sink {
 	struct stage stage;
 	struct input *input;
 	struct sink_ack ack;
-	int fd;
-	bool opened, said_json;
-	bool upkeep_fails, upkeep_due; /* of ops->tick: said so; more to do at once */
-	struct frame frames[FRAMES_MAX];
-	struct sink_batch batch;
-	uint8_t *bytes; /* BATCH_BYTES: the payloads of the frames in hand */
-	size_t used;
-	uint64_t first_ns;    /* when the batch began */
-	uint64_t tick_ns;     /* when the last tick was */
-	uint64_t outage_ns;   /* since when storing fails; 0: it does not */
+	struct pool pool;
+	int fd, reject_fd;
+	bool said_json;
 	uint64_t received_ns; /* of the last record stored */
 	uint64_t counts[COUNTERS];
 };
@@ -119,6 +118,7 @@ static void refresh(void *self)
 	s->counts[COUNT_SKIPPED_BYTES] = c.stream.skipped_bytes;
 	s->counts[COUNT_BAD_LINES] = c.bad_lines;
 	s->counts[COUNT_UNKNOWN_KEYS] = c.unknown_keys;
+	s->counts[COUNT_RETRIES] = pool_retries(&s->pool);
 }
 
 static bool report(void *self, const char *request, json_t *doc)
@@ -129,104 +129,83 @@ static bool report(void *self, const char *request, json_t *doc)
 	if (s->received_ns)
 		json_object_set_new(
 			doc, "lag_ms", json_integer((json_int_t)stats_lag_ms(s->received_ns)));
-	if (s->ops->status && s->opened)
+	if (s->ops->status)
 		s->ops->status(s->self, doc);
 	return true;
 }
 
-/* Storing ------------------------------------------------------------------------------------- */
-
-static void outage_begins(struct sink *s)
+void sink_refuse(struct sink_result *result, const struct record *r, const char *reason)
 {
-	s->counts[COUNT_RETRIES]++;
-	if (s->outage_ns)
-		return;
-	s->outage_ns = monotonic_ns();
-	log_warn("cannot store, trying again: %s", s->ops->why(s->self));
+	static struct log_limit limit;
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	uint64_t missed;
+	result->refused++;
+	reject_add(result->rejects, r, reason);
+	pthread_mutex_lock(&lock);
+	if (log_limit(&limit, &missed))
+		log_warn("row refused: %s not_said=%llu", reason, (unsigned long long)missed);
+	pthread_mutex_unlock(&lock);
 }
 
-static void outage_ends(struct sink *s)
-{
-	if (!s->outage_ns)
-		return;
-	log_info("storing again after=%.1fs",
-		(double)(monotonic_ns() - s->outage_ns) / (double)NS_PER_S);
-	s->outage_ns = 0;
-}
+/* Batches ------------------------------------------------------------------------------------- */
 
-/* Waits before the next attempt, answering meanwhile. Returns 0, ERR_RETRY (given up) or
- * ERR_STOPPED. */
-static int back_off(struct sink *s, uint64_t *delay_ns)
+static void count_stored(struct sink *s, const struct pool_batch *b)
 {
-	uint64_t until = monotonic_ns() + *delay_ns, end = s->outage_ns + s->set.retry_ns;
-	if (s->set.retry_ns != UINT64_MAX && monotonic_ns() >= end)
-		return ERR_RETRY;
-	if (s->set.retry_ns != UINT64_MAX && until > end)
-		until = end;
-	for (uint64_t now = monotonic_ns(); now < until; now = monotonic_ns()) {
-		if (stage_expired(&s->stage))
-			return ERR_STOPPED;
-		if (stage_wait(&s->stage, NULL, 0, (int)((until - now) / NS_PER_MS) + 1) < 0)
-			return ERR_IO;
-	}
-	*delay_ns = *delay_ns * 2 > BACKOFF_MAX_NS ? BACKOFF_MAX_NS : *delay_ns * 2;
-	return 0;
-}
-
-/* One attempt to open, if need be, and to store the batch, if there is one. */
-static int attempt(struct sink *s, struct sink_result *result)
-{
-	int err = 0;
-	if (!s->opened) {
-		err = s->ops->open(s->self);
-		s->opened = !err;
-	}
-	if (!err && s->batch.count)
-		err = s->ops->store(s->self, &s->batch, result);
-	return err;
-}
-
-static void count_stored(struct sink *s, const struct sink_result *result)
-{
+	const struct sink_result *result = &b->result;
 	s->counts[COUNT_STORED] += result->stored;
 	s->counts[COUNT_DUPLICATE] += result->duplicate;
 	s->counts[COUNT_REFUSED] += result->refused;
 	s->counts[COUNT_SATURATED] += result->saturated;
-	s->counts[COUNT_WAITING] -= s->batch.records;
+	s->counts[COUNT_RETIMED] += result->retimed;
+	s->counts[COUNT_WAITING] -= b->view.records;
 	s->counts[COUNT_BATCHES]++;
 	if (result->received_ns)
 		s->received_ns = result->received_ns;
 }
 
-/* Opens and stores, again and again until it is done or given up. Returns 0 or a negative code: of
- * those that end the sink, said here. */
-static int store(struct sink *s)
+/* Counts and acknowledges what is stored, in the order of its reading. */
+static void settle(struct sink *s)
 {
-	uint64_t delay_ns = BACKOFF_MIN_NS;
-	struct sink_result result = {0};
-	int err;
-	while ((err = attempt(s, &result)) == ERR_RETRY) {
-		outage_begins(s);
-		s->ops->close(s->self);
-		s->opened = false;
-		err = back_off(s, &delay_ns);
-		if (err)
-			break;
-		result = (struct sink_result){0};
+	const struct pool_batch *b;
+	while ((b = pool_done(&s->pool))) {
+		count_stored(s, b);
+		sink_ack_batch(&s->ack, &s->stage, &b->view);
+		pool_settle(&s->pool);
 	}
-	if (err) {
-		log_error("%s", s->ops->why(s->self));
-		return err;
-	}
-	outage_ends(s);
-	if (s->batch.count) {
-		count_stored(s, &result);
-		sink_ack_batch(&s->ack, &s->stage, &s->batch);
-	}
-	s->batch.count = 0;
-	s->batch.records = 0;
-	s->used = 0;
-	return 0;
+}
+
+/* Waits for the input (fd -1: not for it) and the connections. Returns 1 where there is input, 0,
+ * or what ends the sink: ERR_STOPPED, ERR_IO, or a connection's code. */
+static int wait_for_any(struct sink *s, int fd, int timeout_ms)
+{
+	struct pollfd fds[] = {
+		{.fd = s->pool.event_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+	if (stage_wait(&s->stage, fds, LEN(fds), timeout_ms) < 0)
+		return ERR_IO;
+	pool_woken(&s->pool);
+	settle(s);
+	int err = pool_error(&s->pool);
+	if (!err && stage_expired(&s->stage))
+		err = ERR_STOPPED;
+	return err ? err : fds[1].revents != 0;
+}
+
+/* The batch to fill, once there is one. Returns NULL with *err where the sink ends before. */
+static struct pool_batch *wait_for_batch(struct sink *s, int *err)
+{
+	struct pool_batch *b;
+	*err = 0;
+	while (!(b = pool_filling(&s->pool)) && *err >= 0)
+		*err = wait_for_any(s, -1, -1);
+	return b;
+}
+
+/* Hands on what has been filled, if anything. */
+static void submit(struct sink *s)
+{
+	const struct pool_batch *b = pool_filling(&s->pool);
+	if (b && b->view.count)
+		pool_submit(&s->pool);
 }
 
 /* Reading ------------------------------------------------------------------------------------- */
@@ -240,20 +219,19 @@ static void count_read(struct sink *s, const struct frame *f)
 
 static int add_frame(struct sink *s, const struct frame *f)
 {
+	int err;
 	count_read(s, f);
-	if (s->used + f->len > BATCH_BYTES || s->batch.count == FRAMES_MAX) {
-		int err = store(s);
-		if (err)
-			return err;
+	struct pool_batch *b = wait_for_batch(s, &err);
+	if (b && !batch_has_room(b, f)) {
+		submit(s);
+		b = wait_for_batch(s, &err);
 	}
-	if (!s->batch.count)
-		s->first_ns = monotonic_ns();
-	struct frame *copy = &s->frames[s->batch.count++];
-	*copy = *f;
-	copy->payload = memcpy(s->bytes + s->used, f->payload, f->len);
-	s->used += f->len;
-	s->batch.records += f->records;
-	return s->batch.records >= s->set.batch ? store(s) : 0;
+	if (!b)
+		return err;
+	batch_add(b, f, monotonic_ns());
+	if (b->view.records >= s->set.batch)
+		submit(s);
+	return 0;
 }
 
 static int take_frames(struct sink *s, bool last)
@@ -273,95 +251,58 @@ static int take_frames(struct sink *s, bool last)
 	return err;
 }
 
-/* The sink's own pruning. What fails there is said once and tried again; that records cannot be
- * stored is for the next batch to find out. Returns 0, or ERR_CONFIG. */
-static int upkeep(struct sink *s)
+/* When the batch being filled has waited long enough, in ms from now; -1: there is none. */
+static int linger_ms(struct sink *s)
 {
-	if (!s->ops->tick || !s->opened)
-		return 0;
-	int done = s->ops->tick(s->self);
-	bool fails = done < 0;
-	s->tick_ns = monotonic_ns();
-	s->upkeep_due = done > 0;
-	if (fails && !s->upkeep_fails)
-		log_warn("upkeep failed, trying again: %s", s->ops->why(s->self));
-	else if (!fails && s->upkeep_fails)
-		log_info("upkeep works again");
-	s->upkeep_fails = fails;
-	return done == ERR_CONFIG ? done : 0;
-}
-
-/* All that is to be pruned, when the input has ended. */
-static int last_upkeep(struct sink *s)
-{
-	int err;
-	do
-		err = upkeep(s);
-	while (!err && s->upkeep_due && stage_wait(&s->stage, NULL, 0, 0) >= 0 &&
-		!stage_expired(&s->stage));
-	return err;
-}
-
-/* What is due by time. Returns 0 or a negative code. */
-static int do_timers(struct sink *s)
-{
-	uint64_t now = monotonic_ns();
-	if (s->batch.count && now - s->first_ns >= s->set.linger_ns) {
-		int err = store(s);
-		if (err)
-			return err;
-	}
-	return s->upkeep_due || now - s->tick_ns >= TICK_NS ? upkeep(s) : 0;
-}
-
-static int next_timer_ms(const struct sink *s)
-{
-	uint64_t now = monotonic_ns(), wait = TICK_NS;
-	if (s->upkeep_due)
-		return 0;
-	if (s->batch.count) {
-		uint64_t due = s->first_ns + s->set.linger_ns;
-		uint64_t left = due > now ? due - now : 0;
-		wait = left < wait ? left : wait;
-	} else if (!s->ops->tick) {
+	const struct pool_batch *b = pool_filling(&s->pool);
+	if (!b || !b->view.count)
 		return -1;
-	}
-	return (int)(wait / NS_PER_MS) + (wait > 0);
+	uint64_t due = b->first_ns + s->set.linger_ns, now = monotonic_ns();
+	return due > now ? (int)((due - now + NS_PER_MS - 1) / NS_PER_MS) : 0;
 }
 
-/* The end by a signal: what was read is stored, once, unless a second signal wants to be gone. */
-static int stop(struct sink *s)
+/* One read of the input, or a wait for what lets it be read. Returns 1 at its end, 0, or a negative
+ * code. */
+static int step(struct sink *s)
 {
-	int err = s->stage.signals > 1 ? 0 : store(s);
-	return err ? err : ERR_STOPPED;
+	int timeout_ms = linger_ms(s);
+	if (timeout_ms == 0) {
+		submit(s);
+		timeout_ms = -1;
+	}
+	int ready = wait_for_any(s, pool_filling(&s->pool) ? s->fd : -1, timeout_ms);
+	if (ready <= 0)
+		return ready;
+	ssize_t got = input_fill(s->input, s->fd);
+	if (got < 0)
+		return got == ERR_RETRY ? 0 : (int)got;
+	int err = take_frames(s, got == 0);
+	return err ? err : got == 0;
+}
+
+/* Waits until all is stored and the upkeep is done. */
+static int finish(struct sink *s)
+{
+	int err = 0;
+	submit(s);
+	pool_finish(&s->pool);
+	while (err >= 0 && !pool_idle(&s->pool))
+		err = wait_for_any(s, -1, -1);
+	settle(s);
+	return err < 0 ? err : pool_error(&s->pool);
 }
 
 /* Reads to the end of the input. Returns 0 or what ended it. */
 static int run(struct sink *s)
 {
-	int err = store(s); /* opens: what is wrong shows before anything is read */
-	while (!err) {
-		struct pollfd in = {.fd = s->fd, .events = POLLIN};
-		int ready = stage_wait(&s->stage, &in, 1, next_timer_ms(s));
-		if (ready < 0)
-			return ready;
-		if (stage_expired(&s->stage))
-			return stop(s);
-		err = do_timers(s);
-		if (err || ready == 0)
-			continue;
-		ssize_t got = input_fill(s->input, s->fd);
-		if (got == 0)
-			break;
-		if (got < 0 && got != ERR_RETRY)
-			return (int)got;
-		err = take_frames(s, false);
-	}
-	if (!err)
-		err = take_frames(s, true);
-	if (!err)
-		err = store(s);
-	return err ? err : last_upkeep(s);
+	int done = 0;
+	/* what is wrong with the server shows before anything is read */
+	while (done >= 0 && !pool_opened(&s->pool))
+		done = wait_for_any(s, -1, -1);
+	done = done > 0 ? 0 : done;
+	while (done == 0)
+		done = step(s);
+	return done < 0 ? done : finish(s);
 }
 
 /* Beginning and ending ------------------------------------------------------------------------ */
@@ -396,6 +337,9 @@ static int set_option(struct sink *s, int id, const char *arg)
 {
 	switch (id) {
 	case 'r': s->set.file = arg; return 0;
+	case OPT_CONNECTIONS:
+		return opt_number("connections", arg, 1, SINK_CONNECTIONS_MAX, &s->set.connections);
+	case OPT_REJECT: s->set.reject = arg; return 0;
 	case OPT_BATCH: return opt_number("batch", arg, 1, 10000000, &s->set.batch);
 	case OPT_LINGER: return opt_duration("linger", arg, 3600 * NS_PER_S, &s->set.linger_ns);
 	case OPT_STATS: s->set.stats = arg; return 0;
@@ -420,6 +364,8 @@ static int configure(struct sink *s, int argc, char **argv)
 	memcpy(all, loop_options, sizeof loop_options);
 	memcpy(all + LEN(loop_options), s->ops->options, s->ops->option_count * sizeof *all);
 	o.count = LEN(loop_options) + s->ops->option_count;
+	if (s->ops->connections)
+		all[o.count++] = connections_option;
 	for (;;) {
 		int id = opt_next(&o, argc, argv);
 		if (id == OPT_DONE)
@@ -433,7 +379,7 @@ static int configure(struct sink *s, int argc, char **argv)
 		log_error("operand \"%s\": none is taken; -r reads a file", argv[o.rest]);
 		return EXIT_USE + 1;
 	}
-	return 0;
+	return s->ops->configured && s->ops->configured(s->self) != 0 ? EXIT_USE + 1 : 0;
 }
 
 static int open_input(struct sink *s)
@@ -449,13 +395,26 @@ static int open_input(struct sink *s)
 		return ERR_SYNTAX;
 	}
 	sink_ack_init(&s->ack, s->fd);
+	s->reject_fd = s->set.reject ? reject_open(s->set.reject) : -1;
+	if (s->set.reject && s->reject_fd < 0)
+		return ERR_IO;
 	s->input = input_new();
-	s->bytes = malloc(BATCH_BYTES);
-	s->batch.frames = s->frames;
-	if (s->input && s->bytes)
+	if (s->input)
 		return 0;
 	log_error("%s", err_sentence(ERR_MEMORY));
 	return ERR_MEMORY;
+}
+
+/* Ends the connections. After a first signal what was read is stored, if one attempt does it; a
+ * second one wants to be gone. Returns false where one hangs in a call to its server. */
+static bool end_connections(struct sink *s, int err)
+{
+	bool once = err == ERR_STOPPED && s->stage.signals < 2;
+	if (once)
+		submit(s);
+	bool ended = pool_stop(&s->pool, once, PATIENCE_NS);
+	settle(s);
+	return ended;
 }
 
 static enum exit_code run_stage(struct sink *s)
@@ -472,19 +431,27 @@ static enum exit_code run_stage(struct sink *s)
 	};
 	if (stage_open(&s->stage, s->set.stats, &source) != 0)
 		return EXIT_IO;
-	int err = run(s);
+	int err = pool_start(&s->pool, s->ops, s->self, (unsigned)s->set.connections,
+		s->set.retry_ns, s->reject_fd);
+	if (!err)
+		err = run(s);
+	bool ended = end_connections(s, err);
 	enum exit_code code = conclude(s, &source, err);
-	s->ops->close(s->self);
 	stage_close(&s->stage);
+	if (!ended)
+		_exit(code); /* its thread may still touch what leaving main would free */
+	pool_free(&s->pool);
 	return code;
 }
 
 int sink_main(const struct sink_ops *ops, void *self, int argc, char **argv)
 {
 	static struct sink s;
-	s = (struct sink){.ops = ops, .self = self};
-	s.set = (struct settings){
-		.batch = BATCH_DEFAULT, .linger_ns = NS_PER_S, .retry_ns = 60 * NS_PER_S};
+	s = (struct sink){.ops = ops, .self = self, .reject_fd = -1};
+	s.set = (struct settings){.batch = BATCH_DEFAULT,
+		.linger_ns = NS_PER_S,
+		.retry_ns = 60 * NS_PER_S,
+		.connections = ops->connections ? ops->connections : 1};
 	log_init(ops->program);
 	int ended = configure(&s, argc, argv);
 	if (ended)
@@ -492,6 +459,7 @@ int sink_main(const struct sink_ops *ops, void *self, int argc, char **argv)
 	int err = open_input(&s);
 	enum exit_code code = err == ERR_SYNTAX ? EXIT_USE : err ? EXIT_IO : run_stage(&s);
 	input_free(s.input);
-	free(s.bytes);
+	if (s.reject_fd >= 0)
+		close(s.reject_fd);
 	return code;
 }

@@ -5,20 +5,31 @@
 #include "lib/base.h"
 #include "lib/err.h"
 
-/* the first of the range that ?2 is in, or comes behind: one look-up, however many there are */
-#define RANGE "(SELECT max(first) FROM goflow_ledger WHERE stream = ?1 AND first <= ?2)"
-#define FIND  "SELECT 1 FROM goflow_ledger WHERE stream = ?1 AND first = " RANGE " AND last >= ?2"
+/* In each, %w is the table's name.
+ * RANGE: the first of the range that ?2 is in, or comes behind: one look-up, however many there
+ * are. */
+#define RANGE "(SELECT max(first) FROM \"%w\" WHERE stream = ?1 AND first <= ?2)"
+#define FIND  "SELECT 1 FROM \"%w\" WHERE stream = ?1 AND first = " RANGE " AND last >= ?2"
 #define EXTEND                                                                                     \
-	"UPDATE goflow_ledger SET last = ?2 WHERE stream = ?1 AND first = " RANGE                  \
-	" AND last = ?2 - 1"
-#define INSERT "INSERT INTO goflow_ledger (stream, first, last) VALUES (?1, ?2, ?2)"
+	"UPDATE \"%w\" SET last = ?2 WHERE stream = ?1 AND first = " RANGE " AND last = ?2 - 1"
+#define INSERT "INSERT INTO \"%w\" (stream, first, last) VALUES (?1, ?2, ?2)"
 /* the range that ends at ?2 takes in the one that begins behind it */
 #define JOIN                                                                                       \
-	"UPDATE goflow_ledger SET last = (SELECT last FROM goflow_ledger WHERE stream = ?1 AND "   \
-	"first = ?2 + 1) "                                                                         \
-	"WHERE stream = ?1 AND first = " RANGE " AND last = ?2 AND EXISTS "                        \
-	"(SELECT 1 FROM goflow_ledger WHERE stream = ?1 AND first = ?2 + 1)"
-#define REMOVE "DELETE FROM goflow_ledger WHERE stream = ?1 AND first = ?2 + 1"
+	"UPDATE \"%w\" AS into_ SET last = behind.last FROM \"%w\" AS behind WHERE "               \
+	"behind.stream = ?1 AND behind.first = ?2 + 1 AND into_.stream = ?1 AND into_.first "      \
+	"= " RANGE " AND into_.last = ?2"
+#define REMOVE "DELETE FROM \"%w\" WHERE stream = ?1 AND first = ?2 + 1"
+
+/* Prepares a statement whose only words are the table's name, up to three times. */
+static int prepare(struct sqlite_sink *s, const char *format, sqlite3_stmt **out)
+{
+	const char *name = s->ledger_name;
+	char *sql = sqlite3_mprintf(format, name, name, name);
+	int rc = sql ? sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL)
+		     : SQLITE_NOMEM;
+	sqlite3_free(sql);
+	return rc;
+}
 
 int ledger_open(struct sqlite_sink *s)
 {
@@ -29,8 +40,7 @@ int ledger_open(struct sqlite_sink *s)
 	} all[] = {{&l->find, FIND}, {&l->extend, EXTEND}, {&l->insert, INSERT}, {&l->join, JOIN},
 		{&l->remove, REMOVE}};
 	for (size_t i = 0; i < LEN(all); i++)
-		if (sqlite3_prepare_v3(s->db, all[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
-			    all[i].statement, NULL) != SQLITE_OK)
+		if (prepare(s, all[i].sql, all[i].statement) != SQLITE_OK)
 			return sqlite_failed(s, "preparing the ledger");
 	return 0;
 }

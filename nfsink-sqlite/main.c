@@ -8,17 +8,12 @@
 #include "lib/log.h"
 #include "nfsink-sqlite/store.h"
 
-enum { OPT_TABLE = 256, OPT_FIELDS, OPT_INDEX, OPT_EXTRA, OPT_MAX_AGE, OPT_MAX_SIZE };
+enum { OPT_INDEX = 256 };
 
 static const struct opt options[] = {
 	{'d', "database", "FILE", "the SQLite file (goflow.sqlite)"},
-	{OPT_TABLE, "table", "NAME", "the table (goflow_records)"},
-	{OPT_FIELDS, "fields", "LIST|default|all", "the fields that become columns (default)"},
 	{OPT_INDEX, "index", "LIST", "fields to index beside last_switched"},
-	{OPT_EXTRA, "extra", "on|off", "a column of JSON for elements that no field claims (on)"},
-	{OPT_MAX_AGE, "max-age", "DAYS", "delete rows whose last_switched is older"},
-	{OPT_MAX_SIZE, "max-size", "BYTES",
-		"delete the rows stored first when the file holds more (K, M, G)"},
+	SQL_OPTIONS,
 };
 
 int sqlite_failed(struct sqlite_sink *s, const char *doing)
@@ -47,80 +42,44 @@ sqlite3_int64 sqlite_number(struct sqlite_sink *s, const char *sql)
 	return v;
 }
 
-static int bad_option(const char *name, const char *found, const char *expected)
-{
-	log_error("option --%s: found \"%s\", expected %s", name, found, expected);
-	return ERR_SYNTAX;
-}
-
-/* Marks the fields of a comma-separated list. */
-static int mark_fields(const char *option, const char *list, bool *marks)
-{
-	for (const char *p = list; *p;) {
-		size_t len = strcspn(p, ",");
-		int id = field_by_name(p, len);
-		if (id < 0) {
-			log_error("option --%s: found \"%.*s\", expected the name of a field, as "
-				  "in goflow-record(5)",
-				option, (int)len, p);
-			return ERR_SYNTAX;
-		}
-		marks[id] = true;
-		p += len;
-		p += *p == ',';
-	}
-	return 0;
-}
-
-static int set_fields(struct sqlite_sink *s, const char *list)
-{
-	bool all = strcmp(list, "all") == 0, by_default = strcmp(list, "default") == 0;
-	for (size_t id = 0; id < FIELD_COUNT; id++)
-		s->chosen[id] = all || (by_default && fields[id].by_default);
-	s->chosen[FIELD_last_switched] = true; /* rows are found and pruned by it */
-	return all || by_default ? 0 : mark_fields("fields", list, s->chosen);
-}
-
-static int set_table(struct sqlite_sink *s, const char *name)
-{
-	static const char letters[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
-	size_t len = strspn(name, letters);
-	if (name[len] || len == 0 || len > TABLE_NAME_MAX || (*name >= '0' && *name <= '9') ||
-		strncmp(name, "sqlite_", 7) == 0 || strcmp(name, "goflow_ledger") == 0)
-		return bad_option("table", name, "up to 63 letters, digits and underscores");
-	memcpy(s->table, name, len + 1);
-	return 0;
-}
-
-static int set_extra(struct sqlite_sink *s, const char *arg)
-{
-	s->extra = strcmp(arg, "on") == 0;
-	return s->extra || strcmp(arg, "off") == 0 ? 0 : bad_option("extra", arg, "on or off");
-}
-
-static int set_max_age(struct sqlite_sink *s, const char *arg)
-{
-	uint64_t days;
-	int err = opt_number("max-age", arg, 1, 36500, &days);
-	s->max_age_ns = err ? 0 : days * 86400 * NS_PER_S;
-	return err;
-}
-
 static int option(void *self, int id, const char *arg)
 {
 	struct sqlite_sink *s = self;
 	switch (id) {
 	case 'd':
 		s->file = arg;
-		return *arg ? 0 : bad_option("database", arg, "the name of a file");
-	case OPT_TABLE: return set_table(s, arg);
-	case OPT_FIELDS: return set_fields(s, arg);
-	case OPT_INDEX: return mark_fields("index", arg, s->indexed);
-	case OPT_EXTRA: return set_extra(s, arg);
-	case OPT_MAX_AGE: return set_max_age(s, arg);
-	default: return opt_size("max-size", arg, 1024 * 1024, INT64_MAX, &s->max_size);
+		if (*arg)
+			return 0;
+		log_error("option --database: found \"\", expected the name of a file");
+		return ERR_SYNTAX;
+	case OPT_INDEX: return sql_mark_fields("index", arg, s->indexed);
+	default: return sql_option(&s->set, id, arg);
 	}
+}
+
+static int configured(void *self)
+{
+	struct sqlite_sink *s = self;
+	/* a field that is indexed needs its column */
+	for (size_t id = 0; id < FIELD_COUNT; id++)
+		s->set.chosen[id] |= s->indexed[id];
+	sql_name(&s->set, "_ledger", s->ledger_name);
+	return 0;
+}
+
+/* There is one connection, and the settings are all that it begins with. */
+static void *connection_new(void *self)
+{
+	struct sqlite_sink *s = self;
+	s->extra_text = malloc(JSONL_LINE_MAX);
+	return s->extra_text && record_init(&s->record) == 0 ? s : NULL;
+}
+
+static void connection_free(void *connection)
+{
+	struct sqlite_sink *s = connection;
+	record_release(&s->record);
+	free(s->extra_text);
 }
 
 static int open_file(struct sqlite_sink *s)
@@ -150,9 +109,6 @@ static int prepare_insert(struct sqlite_sink *s)
 static int open_database(void *self)
 {
 	struct sqlite_sink *s = self;
-	/* a field that is indexed needs its column */
-	for (size_t id = 0; id < FIELD_COUNT; id++)
-		s->chosen[id] |= s->indexed[id];
 	store_columns(s);
 	int err = open_file(s);
 	if (!err)
@@ -184,9 +140,32 @@ static int store(void *self, const struct sink_batch *batch, struct sink_result 
 	return store_batch(self, batch, result);
 }
 
+/* The first or last of all rows' times, by the index. */
+static uint64_t edge_ns(struct sqlite_sink *s, const char *which)
+{
+	char *sql = sqlite3_mprintf("SELECT %s(last_switched) FROM \"%w\"", which, s->set.table);
+	sqlite3_int64 ns = sql ? sqlite_number(s, sql) : 0;
+	sqlite3_free(sql);
+	return (uint64_t)ns;
+}
+
+static void refresh_figures(struct sqlite_sink *s)
+{
+	struct figures now = {.file_bytes = sqlite_number(s, "PRAGMA page_count") *
+					    sqlite_number(s, "PRAGMA page_size"),
+		.oldest_ns = edge_ns(s, "min"),
+		.newest_ns = edge_ns(s, "max")};
+	pthread_mutex_lock(&s->lock);
+	now.pruned = s->figures.pruned;
+	s->figures = now;
+	pthread_mutex_unlock(&s->lock);
+}
+
 static int tick(void *self)
 {
-	return prune(self);
+	int more = prune(self);
+	refresh_figures(self);
+	return more;
 }
 
 static const char *why(void *self)
@@ -194,31 +173,27 @@ static const char *why(void *self)
 	return ((struct sqlite_sink *)self)->why;
 }
 
-/* The first or last of all rows' times, by the index. */
-static void set_time(struct sqlite_sink *s, json_t *doc, const char *key, const char *which)
+static void set_time(json_t *doc, const char *key, uint64_t ns)
 {
-	char text[INSTANT_TEXT_MAX],
-		*sql = sqlite3_mprintf("SELECT %s(last_switched) FROM \"%w\"", which, s->table);
-	struct instant t = {.digits = 9};
-	if (sql)
-		t.ns = (uint64_t)sqlite_number(s, sql);
-	if (t.ns)
+	char text[INSTANT_TEXT_MAX];
+	struct instant t = {.ns = ns, .digits = 9};
+	if (ns)
 		json_object_set_new(doc, key, json_string(instant_text(t, text)));
-	sqlite3_free(sql);
 }
 
 static void status(void *self, json_t *doc)
 {
 	struct sqlite_sink *s = self;
 	json_t *o = json_object();
+	pthread_mutex_lock(&s->lock);
+	struct figures now = s->figures;
+	pthread_mutex_unlock(&s->lock);
 	json_object_set_new(o, "file", json_string(s->file));
-	json_object_set_new(o, "table", json_string(s->table));
-	json_object_set_new(o, "pruned", json_integer((json_int_t)s->pruned));
-	json_object_set_new(o, "file_bytes",
-		json_integer(sqlite_number(s, "PRAGMA page_count") *
-			     sqlite_number(s, "PRAGMA page_size")));
-	set_time(s, o, "oldest", "min");
-	set_time(s, o, "newest", "max");
+	json_object_set_new(o, "table", json_string(s->set.table));
+	json_object_set_new(o, "pruned", json_integer((json_int_t)now.pruned));
+	json_object_set_new(o, "file_bytes", json_integer(now.file_bytes));
+	set_time(o, "oldest", now.oldest_ns);
+	set_time(o, "newest", now.newest_ns);
 	json_object_set_new(doc, "sqlite", o);
 }
 
@@ -229,6 +204,9 @@ static const struct sink_ops ops = {
 	.options = options,
 	.option_count = LEN(options),
 	.option = option,
+	.configured = configured,
+	.connection_new = connection_new,
+	.connection_free = connection_free,
 	.open = open_database,
 	.store = store,
 	.tick = tick,
@@ -239,18 +217,9 @@ static const struct sink_ops ops = {
 
 int main(int argc, char **argv)
 {
-	static struct sqlite_sink s = {
-		.file = "goflow.sqlite", .table = "goflow_records", .extra = true};
+	static struct sqlite_sink s = {.file = "goflow.sqlite", .lock = PTHREAD_MUTEX_INITIALIZER};
 	log_init("nfsink-sqlite");
-	set_fields(&s, "default");
+	sql_defaults(&s.set);
 	s.indexed[FIELD_last_switched] = true;
-	s.extra_text = malloc(JSONL_LINE_MAX);
-	if (!s.extra_text || record_init(&s.record) != 0) {
-		log_error("%s", err_sentence(ERR_MEMORY));
-		return EXIT_IO;
-	}
-	int code = sink_main(&ops, &s, argc, argv);
-	record_release(&s.record);
-	free(s.extra_text);
-	return code;
+	return sink_main(&ops, &s, argc, argv);
 }

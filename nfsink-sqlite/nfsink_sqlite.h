@@ -2,55 +2,53 @@
 #ifndef NFSINK_SQLITE_H
 #define NFSINK_SQLITE_H
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/ip.h"
-#include "lib/record.h"
+#include "lib/sql.h"
 #include "lib/stream.h"
 
-#define TABLE_NAME_MAX 63
 #define WHY_MAX        1024
 #define BUSY_MS        1000 /* how long a statement waits for another writer before the loop's retry does */
-
-/* One column. */
-struct column {
-	uint8_t field;          /* enum field_id */
-	char text[IP_TEXT_MAX]; /* the text of an address, which the binding borrows */
-};
 
 /* Ranges of frame numbers that are stored, per stream. */
 struct ledger {
 	sqlite3_stmt *find, *extend, *insert, *join, *remove;
 };
 
+/* What "status" tells, as of the last tick. */
+struct figures {
+	uint64_t pruned; /* rows deleted by age and size */
+	sqlite3_int64 file_bytes;
+	uint64_t oldest_ns, newest_ns; /* 0: there is no row */
+};
+
 struct sqlite_sink {
 	/* settings */
 	const char *file;
-	char table[TABLE_NAME_MAX + 1];
-	bool chosen[FIELD_COUNT], indexed[FIELD_COUNT];
-	bool extra;
-	uint64_t max_age_ns, max_size; /* 0: unbounded */
+	struct sql_settings set;
+	bool indexed[FIELD_COUNT];
+	char ledger_name[SQL_NAME_MAX + 1];
 	/* the connection; NULL where there is none */
 	sqlite3 *db;
 	sqlite3_stmt *insert;
 	struct ledger ledger;
-	size_t column_count;
-	struct column columns[FIELD_COUNT];
-	uint8_t column_of[FIELD_COUNT];    /* where a chosen field's column is */
-	uint64_t chosen_bits[FIELD_WORDS]; /* as presence bits */
-	uint64_t counter_bits[FIELD_WORDS]; /* of them those of kind U64, which may be saturated */
-	uint64_t bound[FIELD_WORDS];       /* fields that are bound to something other than NULL */
-	uint64_t share_id;   /* of the shared fields that are bound; with share_bound */
+	struct sql_columns columns;
+	char ip_text[FIELD_COUNT][IP_TEXT_MAX]; /* of each column: what the binding borrows */
+	uint8_t column_of[FIELD_COUNT];         /* where a chosen field's column is */
+	uint64_t bound[FIELD_WORDS]; /* fields that are bound to something other than NULL */
+	uint64_t share_id;           /* of the shared fields that are bound; with share_bound */
 	bool share_bound;
 	struct record record;
-	char *extra_text;    /* JSON of what no column holds: JSONL_LINE_MAX */
-	uint64_t saturated;  /* values of this batch above 2^63 - 1, stored as that */
-	bool ready;          /* opened whole: what SQLite calls a plain error may pass */
-	bool shrinks;        /* the file was made so that it can give pages back */
-	uint64_t pruned;     /* rows deleted by age and size */
+	char *extra_text; /* JSON of what no column holds: JSONL_LINE_MAX */
+	bool ready;       /* opened whole: what SQLite calls a plain error may pass */
+	bool shrinks;     /* the file was made so that it can give pages back */
 	char why[WHY_MAX];
+	pthread_mutex_t lock; /* of what the main thread reads */
+	struct figures figures;
 };
 
 /* Makes `why` of the file's name, a phrase, and SQLite's message; returns the error code that the result

@@ -24,11 +24,11 @@ static int delete_some(struct sqlite_sink *s, struct step step)
 			    ? sqlite3_mprintf(
 				      "DELETE FROM \"%w\" WHERE rowid IN (SELECT rowid FROM \"%w\" "
 				      "WHERE last_switched < %lld ORDER BY last_switched LIMIT %d)",
-				      s->table, s->table, step.before, step.rows)
+				      s->set.table, s->set.table, step.before, step.rows)
 			    : sqlite3_mprintf(
 				      "DELETE FROM \"%w\" WHERE rowid IN (SELECT rowid FROM \"%w\" "
 				      "ORDER BY rowid LIMIT %d)",
-				      s->table, s->table, step.rows);
+				      s->set.table, s->set.table, step.rows);
 	int rc = sql ? sqlite_run(s, sql) : SQLITE_NOMEM;
 	sqlite3_free(sql);
 	return rc == SQLITE_OK ? sqlite3_changes(s->db) : -1;
@@ -49,7 +49,7 @@ static int rows_of(struct sqlite_sink *s, uint64_t excess, uint64_t used)
 	/* two queries: SQLite reads the whole table for both in one */
 	char *sql = sqlite3_mprintf("SELECT (SELECT max(rowid) FROM \"%w\") - "
 				    "(SELECT min(rowid) FROM \"%w\") + 1",
-		s->table, s->table);
+		s->set.table, s->set.table);
 	sqlite3_int64 rows = sql ? sqlite_number(s, sql) : 0;
 	sqlite3_free(sql);
 	double share = (double)excess / (double)used * (double)rows;
@@ -58,11 +58,11 @@ static int rows_of(struct sqlite_sink *s, uint64_t excess, uint64_t used)
 
 static struct step next_step(struct sqlite_sink *s)
 {
-	uint64_t now = instant_now().ns, used = s->max_size ? used_bytes(s) : 0;
-	if (used > s->max_size)
-		return (struct step){false, 0, rows_of(s, used - s->max_size, used)};
-	if (s->max_age_ns && s->max_age_ns < now)
-		return (struct step){true, (sqlite3_int64)(now - s->max_age_ns), ROWS_A_STEP};
+	uint64_t now = instant_now().ns, used = s->set.max_size ? used_bytes(s) : 0;
+	if (used > s->set.max_size)
+		return (struct step){false, 0, rows_of(s, used - s->set.max_size, used)};
+	if (s->set.max_age_ns && s->set.max_age_ns < now)
+		return (struct step){true, (sqlite3_int64)(now - s->set.max_age_ns), ROWS_A_STEP};
 	return (struct step){false, 0, 0};
 }
 
@@ -76,7 +76,9 @@ static int delete_for(struct sqlite_sink *s, uint64_t end)
 		int n = delete_some(s, step);
 		if (n < 0)
 			return sqlite_failed(s, "pruning");
-		s->pruned += (uint64_t)n;
+		pthread_mutex_lock(&s->lock);
+		s->figures.pruned += (uint64_t)n;
+		pthread_mutex_unlock(&s->lock);
 		if (n < step.rows)
 			break;
 	}
@@ -89,7 +91,7 @@ static bool too_empty(struct sqlite_sink *s)
 	uint64_t pages = (uint64_t)sqlite_number(s, "PRAGMA page_count");
 	uint64_t empty = (uint64_t)sqlite_number(s, "PRAGMA freelist_count");
 	uint64_t size = pages * (uint64_t)sqlite_number(s, "PRAGMA page_size");
-	return empty > pages / 4 || (empty && s->max_size && size > s->max_size);
+	return empty > pages / 4 || (empty && s->set.max_size && size > s->set.max_size);
 }
 
 /* Gives empty pages back to the file system, so many at a time. Returns like delete_for. */
@@ -104,7 +106,7 @@ static int shrink(struct sqlite_sink *s)
 
 int prune(struct sqlite_sink *s)
 {
-	if (!s->max_age_ns && !s->max_size)
+	if (!s->set.max_age_ns && !s->set.max_size)
 		return 0;
 	int more = delete_for(s, monotonic_ns() + TIME_NS);
 	if (more < 0)

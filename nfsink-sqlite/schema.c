@@ -10,28 +10,36 @@
 static char *create_table(const struct sqlite_sink *s)
 {
 	sqlite3_str *sql = sqlite3_str_new(s->db);
-	sqlite3_str_appendf(sql, "CREATE TABLE IF NOT EXISTS \"%w\" (", s->table);
-	for (size_t i = 0; i < s->column_count; i++) {
-		const struct field *f = &fields[s->columns[i].field];
+	sqlite3_str_appendf(sql, "CREATE TABLE IF NOT EXISTS \"%w\" (", s->set.table);
+	for (size_t i = 0; i < s->columns.count; i++) {
+		const struct field *f = &fields[s->columns.field[i]];
 		sqlite3_str_appendf(
 			sql, "%s\"%w\" %s", i ? ", " : "", f->name, kind_sqlite_type(f->kind));
 	}
-	if (s->extra)
-		sqlite3_str_appendf(sql, "%sextra TEXT", s->column_count ? ", " : "");
+	if (s->set.extra)
+		sqlite3_str_appendf(sql, "%sextra TEXT", s->columns.count ? ", " : "");
 	sqlite3_str_appendall(sql, ")");
 	return sqlite3_str_finish(sql);
+}
+
+static char *create_ledger(const struct sqlite_sink *s)
+{
+	return sqlite3_mprintf(
+		"CREATE TABLE IF NOT EXISTS \"%w\" (stream BLOB NOT NULL, first INTEGER NOT NULL, "
+		"last INTEGER NOT NULL, PRIMARY KEY (stream, first)) WITHOUT ROWID",
+		s->ledger_name);
 }
 
 char *schema_insert(const struct sqlite_sink *s)
 {
 	sqlite3_str *sql = sqlite3_str_new(s->db);
-	size_t count = s->column_count + s->extra;
-	sqlite3_str_appendf(sql, "INSERT INTO \"%w\" (", s->table);
-	for (size_t i = 0; i < s->column_count; i++)
+	size_t count = s->columns.count + s->set.extra;
+	sqlite3_str_appendf(sql, "INSERT INTO \"%w\" (", s->set.table);
+	for (size_t i = 0; i < s->columns.count; i++)
 		sqlite3_str_appendf(
-			sql, "%s\"%w\"", i ? ", " : "", fields[s->columns[i].field].name);
-	if (s->extra)
-		sqlite3_str_appendf(sql, "%sextra", s->column_count ? ", " : "");
+			sql, "%s\"%w\"", i ? ", " : "", fields[s->columns.field[i]].name);
+	if (s->set.extra)
+		sqlite3_str_appendf(sql, "%sextra", s->columns.count ? ", " : "");
 	sqlite3_str_appendall(sql, ") VALUES (");
 	for (size_t i = 0; i < count; i++)
 		sqlite3_str_appendall(sql, i ? ", ?" : "?");
@@ -65,7 +73,7 @@ static bool declared_type(struct sqlite_sink *s, const char *name, char *type, s
 {
 	const char *found = NULL;
 	if (sqlite3_table_column_metadata(
-		    s->db, NULL, s->table, name, &found, NULL, NULL, NULL, NULL) != SQLITE_OK)
+		    s->db, NULL, s->set.table, name, &found, NULL, NULL, NULL, NULL) != SQLITE_OK)
 		return false;
 	sqlite3_snprintf((int)cap, type, "%s", found ? found : "");
 	return true;
@@ -78,7 +86,7 @@ static int need_column(struct sqlite_sink *s, const char *name, const char *type
 	char found[64];
 	if (!declared_type(s, name, found, sizeof found)) {
 		char *sql = sqlite3_mprintf(
-			"ALTER TABLE \"%w\" ADD COLUMN \"%w\" %s", s->table, name, type);
+			"ALTER TABLE \"%w\" ADD COLUMN \"%w\" %s", s->set.table, name, type);
 		return run_owned(s, sql) == SQLITE_OK ? 0 : sqlite_failed(s, "adding a column");
 	}
 	if (strcmp(affinity(found), affinity(type)) == 0)
@@ -86,18 +94,18 @@ static int need_column(struct sqlite_sink *s, const char *name, const char *type
 	sqlite3_snprintf(sizeof s->why, s->why,
 		"%s: column %s of table %s does not fit: found type %s, expected %s; rename it, or "
 		"use --table",
-		s->file, name, s->table, *found ? found : "(none)", type);
+		s->file, name, s->set.table, *found ? found : "(none)", type);
 	return ERR_CONFIG;
 }
 
 static int need_columns(struct sqlite_sink *s)
 {
 	int err = 0;
-	for (size_t i = 0; i < s->column_count && !err; i++) {
-		const struct field *f = &fields[s->columns[i].field];
+	for (size_t i = 0; i < s->columns.count && !err; i++) {
+		const struct field *f = &fields[s->columns.field[i]];
 		err = need_column(s, f->name, kind_sqlite_type(f->kind));
 	}
-	return err || !s->extra ? err : need_column(s, "extra", "TEXT");
+	return err || !s->set.extra ? err : need_column(s, "extra", "TEXT");
 }
 
 static int need_indexes(struct sqlite_sink *s)
@@ -108,7 +116,7 @@ static int need_indexes(struct sqlite_sink *s)
 			continue;
 		char *sql =
 			sqlite3_mprintf("CREATE INDEX IF NOT EXISTS \"%w_%w\" ON \"%w\" (\"%w\")",
-				s->table, name, s->table, name);
+				s->set.table, name, s->set.table, name);
 		if (run_owned(s, sql) != SQLITE_OK)
 			return sqlite_failed(s, "making an index");
 	}
@@ -122,8 +130,8 @@ static int need_view(struct sqlite_sink *s)
 	char type[64];
 	sqlite3_str *sql = sqlite3_str_new(s->db);
 	sqlite3_str_appendf(sql,
-		"DROP VIEW IF EXISTS \"%w_text\"; CREATE VIEW \"%w_text\" AS SELECT ", s->table,
-		s->table);
+		"DROP VIEW IF EXISTS \"%w_text\"; CREATE VIEW \"%w_text\" AS SELECT ", s->set.table,
+		s->set.table);
 	for (size_t id = 0; id < FIELD_COUNT; id++) {
 		const struct field *f = &fields[id];
 		if (!declared_type(s, f->name, type, sizeof type))
@@ -138,7 +146,7 @@ static int need_view(struct sqlite_sink *s)
 		comma = ", ";
 	}
 	bool extra = declared_type(s, "extra", type, sizeof type);
-	sqlite3_str_appendf(sql, "%s FROM \"%w\"", extra ? ", extra" : "", s->table);
+	sqlite3_str_appendf(sql, "%s FROM \"%w\"", extra ? ", extra" : "", s->set.table);
 	return run_owned(s, sqlite3_str_finish(sql)) == SQLITE_OK
 		       ? 0
 		       : sqlite_failed(s, "making the view");
@@ -148,10 +156,7 @@ static int prepare_all(struct sqlite_sink *s)
 {
 	if (run_owned(s, create_table(s)) != SQLITE_OK)
 		return sqlite_failed(s, "making the table");
-	if (sqlite_run(s, "CREATE TABLE IF NOT EXISTS goflow_ledger (stream BLOB NOT NULL, first "
-			  "INTEGER NOT NULL, "
-			  "last INTEGER NOT NULL, PRIMARY KEY (stream, first)) WITHOUT ROWID") !=
-		SQLITE_OK)
+	if (run_owned(s, create_ledger(s)) != SQLITE_OK)
 		return sqlite_failed(s, "making the ledger");
 	int err = need_columns(s);
 	if (!err)

@@ -55,8 +55,9 @@ stored() { [ "$(ask 'SELECT count(*) FROM goflow_records')" -ge "$1" ]; }
 	sink --fields all <lines
 	same "4294967295999999999|9223372036854775807|9223372036854775807|2001:db8::ffff|255.255.255.255|ff:ff:ff:ff:ff:ff" \
 		"$(ask 'SELECT last_switched, in_bytes, in_pkts, src_ip, dst_ip, src_mac FROM goflow_records WHERE rowid = 1')"
-	same "636166E9" "$(ask 'SELECT hex(app_name) FROM goflow_records WHERE rowid = 1')"
-	same '{"in_bytes":18446744073709551615}' "$(ask 'SELECT extra FROM goflow_records WHERE rowid = 1')"
+	same "636166EFBFBD" "$(ask 'SELECT hex(app_name) FROM goflow_records WHERE rowid = 1')"
+	same '{"in_bytes":18446744073709551615,"app_name_hex":"636166e9"}' \
+		"$(ask 'SELECT extra FROM goflow_records WHERE rowid = 1')"
 	same "0|0|1|1" "$(ask 'SELECT last_switched, in_bytes, src_ip IS NULL, extra IS NULL FROM goflow_records WHERE rowid = 2')"
 	same '{"rev_bytes":9223372036854775808,"en99999:id7":{"hex":"00ff"}}' \
 		"$(ask 'SELECT extra FROM goflow_records WHERE rowid = 3')"

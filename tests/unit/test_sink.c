@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -134,6 +135,16 @@ static int fake_option(void *self, int option, const char *arg)
 	return strcmp(arg, "good") == 0 ? 0 : ERR_SYNTAX;
 }
 
+static void *fake_new(void *self)
+{
+	return self;
+}
+
+static void fake_free(void *connection)
+{
+	assert_ptr_equal(connection, &fake);
+}
+
 static const struct opt options[] = {{'x', "extra-option", "WORD", "takes good"}};
 
 static const struct sink_ops ops = {
@@ -143,6 +154,8 @@ static const struct sink_ops ops = {
 	.options = options,
 	.option_count = LEN(options),
 	.option = fake_option,
+	.connection_new = fake_new,
+	.connection_free = fake_free,
 	.open = fake_open,
 	.store = fake_store,
 	.tick = fake_tick,
@@ -454,14 +467,14 @@ static void read_acks(int flags)
 	acks[acks_len] = '\0';
 }
 
-/* Nothing of the batch that is being stored has been acknowledged; all before it has. */
+/* Nothing of the batch that is being stored has been acknowledged, nor of one behind it. */
 static void acks_follow_stores(struct fake *f)
 {
 	size_t lines = 0;
 	read_acks(MSG_DONTWAIT);
 	for (const char *p = acks; (p = strchr(p, '\n')) != NULL; p++)
 		lines++;
-	assert_int_equal(lines, f->count);
+	assert_in_range(lines, 0, f->count);
 }
 
 static void commits_are_acknowledged_in_order(void **state)
@@ -482,6 +495,91 @@ static void commits_are_acknowledged_in_order(void **state)
 		(unsigned long long)fake.batch[0].last, (unsigned long long)fake.batch[1].last,
 		(unsigned long long)fake.batch[2].last);
 	assert_string_equal(acks, expected);
+}
+
+/* Several connections ---------------------------------------------------------------------------
+ */
+
+/* Two connections, of which the one that has the first batch is not done before the other one is.
+ */
+struct pair {
+	pthread_mutex_t lock;
+	pthread_cond_t stored;
+	unsigned made, done;
+	uint64_t last_done; /* the last sequence of the batch that was stored last */
+	size_t early_acks;  /* bytes acknowledged when the second batch was, and not the first */
+};
+
+static struct pair pair;
+
+static void *pair_new(void *self)
+{
+	(void)self;
+	pair.made++;
+	return malloc(1);
+}
+
+static int pair_open(void *connection)
+{
+	(void)connection;
+	return 0;
+}
+
+static void pair_close(void *connection)
+{
+	(void)connection;
+}
+
+static int pair_store(void *connection, const struct sink_batch *b, struct sink_result *result)
+{
+	(void)connection;
+	pthread_mutex_lock(&pair.lock);
+	bool first = b->frames[0].sequence < 2; /* of four frames, two in a batch */
+	while (first && pair.done == 0)
+		pthread_cond_wait(&pair.stored, &pair.lock);
+	if (first) {
+		read_acks(MSG_DONTWAIT);
+		pair.early_acks = acks_len;
+	}
+	pair.done++;
+	pair.last_done = b->frames[b->count - 1].sequence;
+	pthread_cond_signal(&pair.stored);
+	pthread_mutex_unlock(&pair.lock);
+	result->stored = b->records;
+	return 0;
+}
+
+static const struct sink_ops pair_ops = {
+	.program = "nfsink-pair",
+	.usage = "",
+	.about = "A test.",
+	.connections = 2,
+	.connection_new = pair_new,
+	.connection_free = free,
+	.open = pair_open,
+	.store = pair_store,
+	.close = pair_close,
+	.why = fake_why,
+};
+
+static void connections_work_side_by_side_and_are_acknowledged_in_order(void **state)
+{
+	const char *argv[] = {"nfsink-pair", "--stats", stats, "--batch", "8", NULL};
+	unsigned long long first, second;
+	(void)state;
+	pair = (struct pair){.lock = PTHREAD_MUTEX_INITIALIZER, .stored = PTHREAD_COND_INITIALIZER};
+	acks_len = 0;
+	make_socket();
+	put_frames(fake.peer, 4, 4, 0, 0);
+	shutdown(fake.peer, SHUT_WR);
+	optind = 1;
+	assert_int_equal(sink_main(&pair_ops, &pair, 5, (char **)argv), EXIT_DONE);
+	read_acks(MSG_DONTWAIT);
+	assert_int_equal(pair.made, 2);
+	assert_int_equal(pair.early_acks, 0);
+	assert_int_equal(sscanf(acks, "ack %*s %llu ack %*s %llu", &first, &second), 2);
+	assert_true(pair.last_done == first); /* it was stored behind the other */
+	assert_int_equal(second, first + 2);
 }
 
 static void each_stream_of_a_batch_is_acknowledged(void **state)
@@ -572,7 +670,7 @@ static void upkeep_is_done_to_its_end(void **state)
 	make_file(1, 4, 0);
 	fake.ticks_more = 7;
 	assert_int_equal(run_file(NULL, NULL, NULL, NULL), EXIT_DONE);
-	assert_int_equal(fake.ticks, 8);
+	assert_in_range(fake.ticks, 8, 9); /* one more, if it was done before the input ended */
 }
 
 /* Ends the input once upkeep has worked again. */
@@ -627,6 +725,7 @@ int main(void)
 		TEST(lines_are_said_to_have_no_numbers_once),
 		TEST(a_batch_waits_no_longer_than_linger),
 		TEST(commits_are_acknowledged_in_order),
+		TEST(connections_work_side_by_side_and_are_acknowledged_in_order),
 		TEST(each_stream_of_a_batch_is_acknowledged),
 		TEST(a_peer_that_is_gone_is_said_once),
 		TEST(a_signal_lets_it_read_to_the_end),
