@@ -1,6 +1,7 @@
 #include "lib/elements.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,17 +67,19 @@ static void insert(uint16_t slots[static SLOTS], unsigned at, size_t position)
 	slots[at] = (uint16_t)(position + 1);
 }
 
-static void fill(void)
+static void fill_once(void)
 {
-	static bool filled;
-	if (filled)
-		return;
 	for (size_t i = 0; i < LEN(elements); i++) {
 		const struct element *e = &elements[i];
 		insert(by_id, hash_id(e->pen, e->id), i);
 		insert(by_name, hash_name(e->name, strlen(e->name)), i);
 	}
-	filled = true;
+}
+
+static void fill(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, fill_once);
 }
 
 /* The element of the table, no alias. */

@@ -1,5 +1,6 @@
 #include "lib/fields.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "lib/base.h"
@@ -47,14 +48,27 @@ static const struct {
 #undef W
 };
 
-const char *kind_sqlite_type(uint8_t kind)
-{
-	static const char *const types[KIND_COUNT] = {
-#define K(name, number, ctype, pg, my, lite, proto) [KIND_##name] = lite,
+static const struct {
+	const char *postgres, *mysql, *sqlite;
+} types[KIND_COUNT] = {
+#define K(name, number, ctype, pg, my, lite, proto) [KIND_##name] = {pg, my, lite},
 #include "lib/kinds.def"
 #undef K
-	};
-	return kind < KIND_COUNT ? types[kind] : NULL;
+};
+
+const char *kind_postgres_type(uint8_t kind)
+{
+	return kind < KIND_COUNT ? types[kind].postgres : NULL;
+}
+
+const char *kind_mysql_type(uint8_t kind)
+{
+	return kind < KIND_COUNT ? types[kind].mysql : NULL;
+}
+
+const char *kind_sqlite_type(uint8_t kind)
+{
+	return kind < KIND_COUNT ? types[kind].sqlite : NULL;
 }
 
 /* Names are looked up by JSON readers for each key of each line: an open-addressed table of ids +
@@ -83,11 +97,8 @@ static void fill_name_slots(void)
 
 int field_by_name(const char *name, size_t len)
 {
-	static bool filled;
-	if (!filled) {
-		fill_name_slots();
-		filled = true;
-	}
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, fill_name_slots);
 	for (unsigned at = name_hash(name, len); name_slots[at]; at = (at + 1) % NAME_SLOTS) {
 		const char *have = fields[name_slots[at] - 1].name;
 		if (strlen(have) == len && memcmp(have, name, len) == 0)

@@ -48,6 +48,8 @@ struct field {
 extern const struct field fields[FIELD_COUNT];
 
 /* The types of a kind elsewhere; NULL for a number that is no kind. */
+const char *kind_postgres_type(uint8_t kind);
+const char *kind_mysql_type(uint8_t kind);
 const char *kind_sqlite_type(uint8_t kind);
 
 /* The field of that name, or -1. */

@@ -1,6 +1,7 @@
 /* The writing half of jsonl.h. */
 #include "lib/jsonl.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "lib/base.h"
@@ -166,16 +167,21 @@ static size_t extras_room(const struct record *r)
 	return room;
 }
 
+static uint64_t text_bits[FIELD_WORDS];
+
+static void find_text_bits(void)
+{
+	for (unsigned id = 0; id < FIELD_COUNT; id++)
+		if (keys[id].kind == KIND_TEXT)
+			text_bits[id / 64] |= UINT64_C(1) << (id % 64);
+}
+
 /* The presence bits of the fields of kind TEXT. */
 static const uint64_t *text_fields(void)
 {
-	static uint64_t bits[FIELD_WORDS];
-	static bool filled;
-	for (unsigned id = 0; id < FIELD_COUNT && !filled; id++)
-		if (keys[id].kind == KIND_TEXT)
-			bits[id / 64] |= UINT64_C(1) << (id % 64);
-	filled = true;
-	return bits;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, find_text_bits);
+	return text_bits;
 }
 
 static size_t text_room(const struct record *r)

@@ -63,11 +63,11 @@ struct sink_ops {
 	 * off, opens and tries the same batch again) or ERR_CONFIG. */
 	int (*store)(void *connection, const struct sink_batch *batch, struct sink_result *result);
 
-	/* Upkeep: called about once a second, and at the end. With upkeep_apart on a connection of its own,
+	/* Upkeep: called about once a second, and, with `last`, at the end. With upkeep_apart on a connection of its own,
 	 * which stores nothing, so that it may take long; else between batches, and then it takes a fraction
 	 * of a second. Returns 0; 1: there is more to do, it is called again soon; ERR_RETRY: it is called
 	 * again later (the connection is closed and opened again); ERR_CONFIG. May be NULL. */
-	int (*tick)(void *connection);
+	int (*tick)(void *connection, bool last);
 	bool upkeep_apart;
 
 	/* Disconnects, rolling back; open may follow. Called after a failed open too. */

@@ -148,12 +148,12 @@ static int persist(struct worker *w, struct pool_batch *b)
 
 /* What fails here is said once and tried again; that records cannot be stored is for the next
  * batch to find out. Returns 0, ERR_RETRY or ERR_CONFIG. */
-static int upkeep(struct worker *w)
+static int upkeep(struct worker *w, bool last)
 {
 	const struct sink_ops *ops = w->pool->ops;
 	int done = connect_once(w);
 	if (!done)
-		done = ops->tick(w->connection);
+		done = ops->tick(w->connection, last);
 	bool fails = done < 0;
 	w->tick_ns = monotonic_ns();
 	w->upkeep_due = done > 0;
@@ -236,7 +236,7 @@ static int last_upkeep(struct worker *w)
 	int err = 0;
 	bool go_on = w->ticks && p->opened;
 	while (go_on) {
-		err = upkeep(w);
+		err = upkeep(w, true);
 		pthread_mutex_lock(&p->lock);
 		go_on = !err && w->upkeep_due && !p->stopping;
 		pthread_mutex_unlock(&p->lock);
@@ -255,7 +255,7 @@ static int work(struct worker *w)
 		if (task == TASK_STORE) {
 			err = persist(w, b);
 			give_back(w->pool, b, err);
-		} else if (upkeep(w) == ERR_CONFIG) {
+		} else if (upkeep(w, false) == ERR_CONFIG) {
 			err = ERR_CONFIG;
 		}
 	}

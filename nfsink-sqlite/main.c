@@ -161,8 +161,9 @@ static void refresh_figures(struct sqlite_sink *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static int tick(void *self)
+static int tick(void *self, bool last)
 {
+	(void)last; /* what is left waits for the next start */
 	int more = prune(self);
 	refresh_figures(self);
 	return more;

@@ -112,8 +112,9 @@ static int fake_store(void *self, const struct sink_batch *b, struct sink_result
 	return 0;
 }
 
-static int fake_tick(void *self)
+static int fake_tick(void *self, bool last)
 {
+	(void)last;
 	struct fake *f = self;
 	assert_true(f->is_open);
 	f->ticks++;

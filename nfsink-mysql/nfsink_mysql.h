@@ -1,0 +1,276 @@
+/* nfsink-mysql: what its files share. */
+#ifndef NFSINK_MYSQL_H
+#define NFSINK_MYSQL_H
+
+#include <mysql.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/dirty.h"
+#include "lib/sink.h"
+#include "lib/sql.h"
+
+#define WHY_MAX          1024
+#define SQL_ROOM         (256 * 1024) /* of a statement that is put together from names and numbers */
+#define ARENA_ROOM       (5 * 1024 * 1024) /* of texts that had to be written anew; holds any row's */
+#define TEXT_ROOM        (16 * 1024 * 1024) /* of an INSERT, or of what LOAD DATA reads */
+#define TEXT_FULL        (1024 * 1024)     /* it is sent when it holds so much */
+#define BULK_ROWS        2048              /* of one execution of the bulk-bound statement */
+#define BATCH_FRAMES_MAX 1024              /* that a batch has at most */
+#define LOCK_SECONDS     10                /* a lock that is held longer is an outage, and said */
+#define READ_SECONDS     30                /* a server that is silent for longer is gone */
+
+enum method { METHOD_AUTO, METHOD_BULK, METHOD_LOAD, METHOD_INSERT };
+enum ssl_mode { SSL_OFF, SSL_PREFERRED, SSL_REQUIRED, SSL_VERIFY };
+
+/* How the table keeps its rows apart by time. */
+enum layout {
+	LAYOUT_PLAIN,      /* not at all, or not as we do */
+	LAYOUT_PARTITIONS, /* "old", one a day, "rest" */
+};
+
+/* What "status" tells, as of the last tick. */
+struct figures {
+	int64_t table_bytes, index_bytes;
+	int64_t rows; /* by the server's estimate */
+	char oldest[40], newest[40]; /* RFC 3339; empty: there is no row */
+	uint64_t pruned;             /* partitions dropped, or rows deleted */
+	enum layout layout;
+	enum method method;
+};
+
+struct my_sink {
+	const char *host, *socket, *user, *database; /* NULL: the library's own */
+	unsigned port;                               /* 0: the library's own */
+	const char *defaults_file;
+	const char *ssl_ca, *ssl_cert, *ssl_key;
+	enum ssl_mode ssl_mode;
+	enum method method; /* that was asked for */
+	bool migrate;
+	struct sql_settings set;
+	struct sql_columns columns;
+	char ledger[SQL_NAME_MAX + 1], dirty[SQL_NAME_MAX + 1], view[SQL_NAME_MAX + 1];
+	pthread_mutex_t lock; /* of the rest */
+	uint64_t stored_ns;   /* when a batch was stored last, monotonic */
+	bool said_method, said_missing, said_size;
+	struct figures figures;
+};
+
+/* One column of the bulk-bound statement: BULK_ROWS of each. */
+struct bulk_column {
+	void *values;           /* numbers, times, addresses: as the kind wants; NULL: it needs none */
+	const void **pointers;  /* of what has a length */
+	unsigned long *lengths;
+	char *indicators;
+};
+
+/* A part of a record that has a length of its own, ready to be sent. */
+struct piece {
+	const char *p;
+	size_t len;
+};
+
+struct my_conn {
+	struct my_sink *s;
+	MYSQL *db; /* NULL: not connected */
+	enum method method;
+	enum layout layout;
+	bool has[FIELD_COUNT]; /* columns that the table has */
+	uint64_t packet_max;   /* the server's max_allowed_packet */
+
+	char *sql; /* SQL_ROOM: the statement that is put together */
+	size_t sql_len;
+	bool sql_full;
+
+	struct record record;
+	struct piece texts[FIELD_COUNT]; /* of the record in hand, those of kind TEXT */
+	struct piece extra;              /* p NULL: there is none */
+	char *arena;                     /* ARENA_ROOM */
+	size_t arena_used;
+
+	size_t rows;  /* that wait to be sent */
+	size_t bytes; /* of them, about */
+	char *text;   /* TEXT_ROOM; METHOD_LOAD and METHOD_INSERT, and bisection */
+	size_t text_len, text_sent;
+	bool loading; /* our own LOAD DATA runs: the server may ask for `text` */
+	MYSQL_STMT *statement;
+	MYSQL_BIND *binds;         /* one a column */
+	struct bulk_column *bulk;  /* likewise */
+	void *bulk_memory;         /* of all of these */
+	uint8_t column_of[FIELD_COUNT];
+
+	bool mine[BATCH_FRAMES_MAX]; /* frames of the batch that are to be stored */
+	struct dirty dirty;
+
+	uint64_t pruned_ns, merged_ns, figures_ns; /* when that was done last, monotonic; 0: not yet */
+	uint64_t refreshed_ns, refresh_cost_ns;
+	uint64_t to_delete; /* rows of a table without partitions that are one too many */
+	unsigned error;     /* of the last failure */
+	char state[6];      /* its SQLSTATE */
+	char why[WHY_MAX];
+};
+
+/* connect.c --------------------------------------------------------------------------------------- */
+
+/* Connects, sets the session up, and chooses the method. Returns 0, ERR_RETRY or ERR_CONFIG, with `why`. */
+int my_connect(struct my_conn *c);
+void my_disconnect(struct my_conn *c);
+
+/* Allocates what a connection works with. NULL: no memory. */
+struct my_conn *my_conn_new(struct my_sink *s);
+void my_conn_free(struct my_conn *c);
+
+const char *method_name(enum method m);
+
+/* query.c ----------------------------------------------------------------------------------------- */
+
+/* Keeps the reason of a failure ("DOING: the server's words"), its number and SQLSTATE. Returns ERR_RETRY. */
+int my_failed(struct my_conn *c, const char *doing);
+int my_statement_failed(struct my_conn *c, const char *doing);
+
+/* Begins a statement in c->sql, and adds to it. Only names made of letters, digits and underscores, numbers,
+ * and what my_add_hex made, may be put into it. What does not fit is noticed by my_send. */
+void my_sql(struct my_conn *c, const char *format, ...) PRINTF_LIKE(2, 3);
+void my_add(struct my_conn *c, const char *format, ...) PRINTF_LIKE(2, 3);
+void my_add_hex(struct my_conn *c, const void *bytes, size_t len);
+
+/* Runs c->sql, and throws rows away. Returns 0, or ERR_RETRY with `why`. */
+int my_send(struct my_conn *c, const char *doing);
+
+/* my_sql of a fixed text, and my_send. */
+int my_run(struct my_conn *c, const char *doing, const char *sql);
+
+/* Runs c->sql and returns its rows, which the caller frees; NULL with `why`. */
+MYSQL_RES *my_rows(struct my_conn *c, const char *doing);
+
+/* The one value that c->sql gives, as a number; *out is left alone where it is NULL or there is no row.
+ * Returns as my_send. */
+int my_number(struct my_conn *c, const char *doing, int64_t *out);
+
+/* The same as text of cap bytes; "" where there is none. */
+int my_word(struct my_conn *c, const char *doing, char *out, size_t cap);
+
+/* The lock of all sinks into the table ("" or "upkeep"), held by the connection; waits for so many seconds.
+ * Returns 0, ERR_RETRY, or 1: another one has it. */
+int my_lock(struct my_conn *c, const char *what, unsigned seconds);
+void my_unlock(struct my_conn *c, const char *what);
+
+/* schema.c ---------------------------------------------------------------------------------------- */
+
+/* Makes the table and what belongs to it, or extends and checks what is there, under the lock of all sinks.
+ * Returns 0, ERR_RETRY or ERR_CONFIG, with `why`. */
+int schema_prepare(struct my_conn *c);
+
+/* The same without the lock, which the caller has. */
+int schema_make(struct my_conn *c);
+
+/* The MySQL type of a kind. */
+const char *schema_type(uint8_t kind);
+
+/* Whether a table is there. Returns 1, 0 or ERR_RETRY. */
+int schema_table_exists(struct my_conn *c, const char *table);
+
+/* Whether the table's columns can hold what is chosen; those that are missing do not count. Returns 0, ERR_RETRY, or
+ * ERR_CONFIG with `why`. */
+int schema_check(struct my_conn *c);
+
+/* Adds "(`a`, `b`, ..." of the chosen columns and extra, without the closing parenthesis. */
+void schema_add_columns(struct my_conn *c);
+
+/* values.c ---------------------------------------------------------------------------------------- */
+
+/* Fills c->texts and c->extra for a record, in c->arena where they had to be written anew. Returns about how
+ * many bytes the row takes, or ERR_TOO_LARGE where the arena has no room. */
+int values_prepare(struct my_conn *c, const struct record *r);
+
+/* The parts of a point in time, in UTC. */
+void values_time(uint64_t ns, MYSQL_TIME *out);
+
+#define DATETIME_LEN 26
+/* "2023-11-14 22:13:20.123456", without a NUL; returns the end. */
+char *values_datetime(uint64_t ns, char *out);
+
+/* The word for a value; its number in decimal in `room` (20 bytes) where it has none. */
+struct piece values_word(enum field_id id, uint8_t value, char *room);
+
+/* bulk.c, load.c, insert.c: the three methods ------------------------------------------------------ */
+
+/* Prepares the statement and its arrays, which are allocated once. Returns 0, ERR_RETRY or ERR_CONFIG. */
+int bulk_open(struct my_conn *c);
+void bulk_close(struct my_conn *c);
+void bulk_free(struct my_conn *c);
+
+/* Each adds a row to those that wait, and returns 0, or ERR_TOO_LARGE: first send what waits; where nothing
+ * waits, the row is too large for any packet. */
+int bulk_add(struct my_conn *c, const struct record *r);
+int load_add(struct my_conn *c, const struct record *r);
+int insert_add(struct my_conn *c, const struct record *r);
+
+/* Each sends what waits. Returns 0; 1: the server refused some of it, and nothing of it is stored; or ERR_RETRY. */
+int bulk_send(struct my_conn *c);
+int load_send(struct my_conn *c);
+int insert_send(struct my_conn *c);
+
+/* Sets the handler that answers LOAD DATA from memory alone; before connecting. */
+void load_guard(struct my_conn *c);
+
+/* store.c ----------------------------------------------------------------------------------------- */
+
+/* As sink_ops.store. */
+int store_batch(void *connection, const struct sink_batch *batch, struct sink_result *result);
+
+/* ledger.c ---------------------------------------------------------------------------------------- */
+
+/* Claims the frames of the batch within the transaction: c->mine tells which are to be stored. Returns 0 or
+ * ERR_RETRY. */
+int ledger_claim(struct my_conn *c, const struct sink_batch *batch);
+
+/* Joins what follows on each other into ranges, and forgets old streams. Returns 0 or ERR_RETRY. */
+int ledger_merge(struct my_conn *c);
+
+/* partition.c ------------------------------------------------------------------------------------- */
+
+/* Adds the clause that gives a new table its partitions to the statement. */
+void partition_add_clause(struct my_conn *c);
+
+/* Finds c->layout. Returns 0 or ERR_RETRY. */
+int partition_layout(struct my_conn *c);
+
+/* Makes the partitions that are missing up to three days ahead. Returns 0 or ERR_RETRY. */
+int partition_ahead(struct my_conn *c);
+
+/* Makes partitions for days whose rows stand in "old", where those are few. Returns 0 or ERR_RETRY. */
+int partition_fill(struct my_conn *c);
+
+/* Makes a partition for each of the days, for rows that are still to come. Returns 0 or ERR_RETRY. */
+int partition_days(struct my_conn *c, int64_t first_day, int64_t last_day);
+
+/* retention.c ------------------------------------------------------------------------------------- */
+
+/* Removes what is too old or too much. Returns 0, 1 (there is more) or ERR_RETRY. */
+int retention(struct my_conn *c);
+
+/* aggregate.c ------------------------------------------------------------------------------------- */
+
+/* Makes the tables of the aggregates that the table's columns allow. Returns 0 or ERR_RETRY. */
+int aggregate_prepare(struct my_conn *c);
+
+/* Notes the batch's minutes, within its transaction. Returns 0 or ERR_RETRY. */
+int aggregate_note(struct my_conn *c);
+
+/* Brings them up to date with what was noted. Returns 0, 1 (there is more) or ERR_RETRY. */
+int aggregate_refresh(struct my_conn *c);
+
+/* upkeep.c ---------------------------------------------------------------------------------------- */
+
+/* As sink_ops.tick, on a connection of its own. */
+int upkeep_tick(void *connection);
+
+/* migrate.c --------------------------------------------------------------------------------------- */
+
+/* Moves a table that does not fit out of the way and copies its rows; goes on where it was stopped. Returns
+ * an exit code, after log lines. */
+int migrate(struct my_sink *s);
+
+#endif

@@ -1,0 +1,303 @@
+/* Storing a batch: one transaction, of as few round trips as it can have: the claim and the start of
+ * the COPY; its rows; what is dirty and the COMMIT. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/err.h"
+#include "nfsink-pg/nfsink_pg.h"
+
+#define CLAIM_ROOM (256 * 1024) /* 1,024 frames that are all runs of their own */
+
+/* Which records of a batch a COPY sends, counted over the frames that are ours. */
+struct range {
+	uint64_t from, to;
+};
+
+struct storing {
+	struct pg_conn *c;
+	const struct sink_batch *batch;
+	struct sink_result *result;
+	struct claims claims;
+};
+
+/* The batch's records ------------------------------------------------------------------------- */
+
+struct walk {
+	const struct storing *st;
+	size_t frame;
+	struct frame_iter it;
+	bool inside;
+	uint64_t next; /* the number of the next record */
+};
+
+/* The next record of ours; false at the end. */
+static bool walk_next(struct walk *w, struct record *r)
+{
+	const struct sink_batch *b = w->st->batch;
+	for (;;) {
+		if (!w->inside) {
+			while (w->frame < b->count && !w->st->claims.mine[w->frame])
+				w->frame++;
+			if (w->frame == b->count)
+				return false;
+			frame_begin(&w->it, &b->frames[w->frame++], r);
+			w->inside = true;
+		}
+		if (frame_next(&w->it, r) > 0) {
+			w->next++;
+			return true;
+		}
+		w->inside = false;
+	}
+}
+
+/* How many records of ours there are, by their frames. */
+static uint64_t count_records(const struct storing *st)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < st->batch->count; i++)
+		n += st->claims.mine[i] ? st->batch->frames[i].records : 0;
+	return n;
+}
+
+/* Copying --------------------------------------------------------------------------------------- */
+
+static int send_buffer(struct pg_conn *c)
+{
+	int sent = PQputCopyData(c->db, c->buffer, (int)c->used);
+	c->used = 0;
+	return sent == 1 ? 0 : pg_failed(c, NULL, "copying");
+}
+
+/* What a COPY did with its records. */
+struct copied {
+	uint64_t records, refused, saturated, retimed, received_ns;
+	struct dirty dirty;
+};
+
+static int send_record(struct storing *st, struct record *r, struct copied *done)
+{
+	struct pg_conn *c = st->c;
+	bool retimed = sql_row_time(&c->s->set, r);
+	if (copy_row(c, r) != 0) {
+		sink_refuse(st->result, r, "its extra elements are too long as JSON");
+		return 0;
+	}
+	done->records++;
+	done->retimed += retimed;
+	done->saturated += sql_row_saturated(&c->s->columns, r);
+	if (record_has(r, FIELD_received))
+		done->received_ns = r->received.ns;
+	if (record_has(r, FIELD_last_switched))
+		dirty_note(&done->dirty, r->last_switched.ns);
+	return c->used >= COPY_FULL ? send_buffer(c) : 0;
+}
+
+/* Sends the rows. An error of the server shows at the COPY's end; here only that of the connection. */
+static int send_records(struct storing *st, struct range range, struct copied *done)
+{
+	struct pg_conn *c = st->c;
+	struct walk w = {.st = st};
+	int err = 0;
+	c->used = 0;
+	copy_header(c);
+	while (!err && w.next < range.to && walk_next(&w, &c->record))
+		if (w.next > range.from)
+			err = send_record(st, &c->record, done);
+	copy_trailer(c);
+	if (!err)
+		err = send_buffer(c);
+	if (!err && PQputCopyEnd(c->db, NULL) != 1)
+		err = pg_failed(c, NULL, "copying");
+	return err;
+}
+
+static void take_copied(struct storing *st, const struct copied *done)
+{
+	struct pg_conn *c = st->c;
+	st->result->stored += done->records;
+	st->result->saturated += done->saturated;
+	st->result->retimed += done->retimed;
+	if (done->received_ns > st->result->received_ns)
+		st->result->received_ns = done->received_ns;
+	for (unsigned i = 0; i < done->dirty.count; i++) {
+		dirty_note(&c->dirty, done->dirty.range[i].from);
+		dirty_note(&c->dirty, done->dirty.range[i].until - 1);
+	}
+}
+
+/* The end of a COPY and of the statements with it. */
+static int end_copy(struct pg_conn *c)
+{
+	PGresult *result;
+	int err = 0;
+	while ((result = PQgetResult(c->db)) != NULL) {
+		if (!err && PQresultStatus(result) == PGRES_FATAL_ERROR)
+			err = pg_failed(c, result, "copying");
+		PQclear(result);
+	}
+	if (!err && PQstatus(c->db) == CONNECTION_BAD)
+		err = pg_failed(c, NULL, "copying");
+	return err;
+}
+
+/* Data exceptions, constraints, limits, and what a trigger of the user's raises. */
+static bool is_refusal(const struct pg_conn *c)
+{
+	return strncmp(c->state, "22", 2) == 0 || strncmp(c->state, "23", 2) == 0 ||
+	       strncmp(c->state, "54", 2) == 0 || strcmp(c->state, "P0001") == 0;
+}
+
+/* "COPY ... FROM STDIN (FORMAT binary)" of all columns. */
+static bool copy_sql(const struct pg_conn *c, char **p, const char *end)
+{
+	const struct sql_columns *columns = &c->s->columns;
+	char *o = *p;
+	if (end - o < SQL_ROOM)
+		return false;
+	o += sprintf(o, "SAVEPOINT batch; COPY \"%s\" (", c->s->set.table);
+	for (size_t i = 0; i < columns->count; i++)
+		o += sprintf(o, "%s\"%s\"", i ? ", " : "", fields[columns->field[i]].name);
+	o += sprintf(o, "%s) FROM STDIN (FORMAT binary)", columns->extra ? ", extra" : "");
+	*p = o;
+	return true;
+}
+
+static int copy_range(struct storing *st, struct range range);
+
+/* The server refused something in the range: a single record is counted, more are halved. */
+static int isolate(struct storing *st, struct range range)
+{
+	struct pg_conn *c = st->c;
+	struct walk w = {.st = st};
+	char reason[WHY_MAX];
+	snprintf(reason, sizeof reason, "%s", c->why);
+	int err = pg_run(c, "rolling back", "ROLLBACK TO SAVEPOINT batch");
+	if (err)
+		return err;
+	uint64_t middle = range.from + (range.to - range.from) / 2;
+	if (middle > range.from) {
+		err = copy_range(st, (struct range){range.from, middle});
+		return err ? err : copy_range(st, (struct range){middle, range.to});
+	}
+	while (w.next < range.to && walk_next(&w, &c->record))
+		;
+	sink_refuse(st->result, &c->record, reason);
+	return 0;
+}
+
+static int finish_range(struct storing *st, struct range range)
+{
+	struct copied done = {0};
+	uint64_t refused = st->result->refused;
+	size_t rejects = st->result->rejects->len;
+	int err = send_records(st, range, &done);
+	if (!err)
+		err = end_copy(st->c);
+	if (!err)
+		take_copied(st, &done);
+	if (!err || PQstatus(st->c->db) == CONNECTION_BAD || !is_refusal(st->c))
+		return err;
+	st->result->refused = refused; /* those that were not sent are met again */
+	if (st->result->rejects->len > rejects)
+		st->result->rejects->len = rejects;
+	return isolate(st, range);
+}
+
+static int copy_range(struct storing *st, struct range range)
+{
+	struct pg_conn *c = st->c;
+	char sql[SQL_ROOM + 1], *p = sql;
+	if (!copy_sql(c, &p, sql + sizeof sql))
+		return ERR_CONFIG;
+	PGresult *result = NULL;
+	if (PQsendQuery(c->db, sql) == 1)
+		while ((result = PQgetResult(c->db)) && PQresultStatus(result) == PGRES_COMMAND_OK)
+			PQclear(result);
+	bool ready = result && PQresultStatus(result) == PGRES_COPY_IN;
+	if (!ready)
+		pg_failed(c, result, "copying");
+	PQclear(result);
+	return ready ? finish_range(st, range) : ERR_RETRY;
+}
+
+/* The transaction ------------------------------------------------------------------------------- */
+
+/* Takes the results of BEGIN, the claim and the savepoint, up to the COPY's. */
+static int take_begin(struct storing *st)
+{
+	struct pg_conn *c = st->c;
+	PGresult *rows[2] = {NULL, NULL}, *result;
+	int found = 0, err = ERR_RETRY;
+	while ((result = PQgetResult(c->db)) != NULL) {
+		ExecStatusType status = PQresultStatus(result);
+		if (status == PGRES_TUPLES_OK && found < 2) {
+			rows[found++] = result;
+			continue;
+		}
+		if (status == PGRES_COPY_IN) {
+			ledger_take(&st->claims, st->batch, rows[0], rows[1]);
+			err = 0;
+		} else if (status != PGRES_COMMAND_OK) {
+			pg_failed(c, result, "beginning");
+		}
+		PQclear(result);
+		if (!err)
+			break;
+	}
+	PQclear(rows[0]);
+	PQclear(rows[1]);
+	return err;
+}
+
+static int begin(struct storing *st)
+{
+	struct pg_conn *c = st->c;
+	char *sql = c->buffer, *p = sql; /* the COPY's buffer is not in use yet */
+	const char *end = sql + CLAIM_ROOM;
+	p = stpcpy(p, "BEGIN; ");
+	if (!ledger_claim_sql(c->s, st->batch, &p, end) || !copy_sql(c, &p, end)) {
+		snprintf(c->why, sizeof c->why, "a statement is too long");
+		return ERR_CONFIG;
+	}
+	if (PQsendQuery(c->db, sql) != 1)
+		return pg_failed(c, NULL, "beginning");
+	return take_begin(st);
+}
+
+static int commit(struct pg_conn *c)
+{
+	char sql[SQL_ROOM];
+	dirty_sql(&c->dirty, c->s->dirty, sql);
+	int err = *sql ? pg_run(c, "noting what is dirty", sql) : 0;
+	return err ? err : pg_run(c, "committing", "COMMIT");
+}
+
+/* Records of frames that are not ours are duplicates; those that a frame of ours broke off before,
+ * its checksum holding, were written wrong and are lost. */
+static void count_others(struct storing *st)
+{
+	const struct sink_batch *b = st->batch;
+	uint64_t ours = count_records(st), done = st->result->stored + st->result->refused;
+	st->result->duplicate = b->records - ours;
+	st->result->refused += ours > done ? ours - done : 0;
+}
+
+int store_batch(void *connection, const struct sink_batch *batch, struct sink_result *result)
+{
+	struct pg_conn *c = connection;
+	struct storing st = {.c = c, .batch = batch, .result = result};
+	c->dirty.count = 0;
+	int err = begin(&st);
+	if (!err)
+		err = finish_range(&st, (struct range){0, count_records(&st)});
+	if (!err)
+		err = commit(c);
+	if (err)
+		return err;
+	count_others(&st);
+	if (!c->direct_checked && c->has_direct && result->stored >= 1000)
+		timescale_check_direct(c);
+	return 0;
+}

@@ -1,0 +1,92 @@
+/* TimescaleDB: the hypertable, its compression, and compression on the way in. */
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/err.h"
+#include "lib/log.h"
+#include "nfsink-pg/nfsink_pg.h"
+
+bool timescale_there(struct pg_conn *c)
+{
+	return pg_number(c, "SELECT 1 FROM pg_extension WHERE extname = 'timescaledb'", 0) == 1;
+}
+
+/* Segments by exporter: what is asked of one router then reads its rows alone (bench/RESULTS.md has what
+ * that costs). A table without that column is ordered by time alone. */
+static int compression(struct pg_conn *c)
+{
+	const struct pg_sink *s = c->s;
+	char sql[SQL_ROOM];
+	if (!pg_format(c, sql,
+		    "ALTER TABLE \"%s\" SET (timescaledb.compress, timescaledb.compress_orderby = "
+		    "'last_switched DESC'%s)",
+		    s->set.table,
+		    s->set.chosen[FIELD_exporter] ? ", timescaledb.compress_segmentby = 'exporter'"
+						  : ""))
+		return ERR_RETRY;
+	int err = pg_run(c, "switching compression on", sql);
+	if (err || !s->compress_ns)
+		return err;
+	return pg_format(c, sql,
+		       "SELECT add_compression_policy('\"%s\"', make_interval(secs => %llu))",
+		       s->set.table, (unsigned long long)(s->compress_ns / NS_PER_S))
+		       ? pg_run(c, "adding the policy of compression", sql)
+		       : ERR_RETRY;
+}
+
+int timescale_prepare(struct pg_conn *c)
+{
+	const struct pg_sink *s = c->s;
+	char sql[SQL_ROOM];
+	if (!pg_format(c, sql,
+		    "SELECT create_hypertable('\"%s\"', 'last_switched', chunk_time_interval => "
+		    "make_interval(secs => %llu))",
+		    s->set.table, (unsigned long long)(s->chunk_ns / NS_PER_S)))
+		return ERR_RETRY;
+	int err = pg_run(c, "making the hypertable", sql);
+	return err ? err : compression(c);
+}
+
+void timescale_direct(struct pg_conn *c)
+{
+	c->has_direct = false;
+	c->direct_checked = false;
+	if (c->layout != LAYOUT_HYPERTABLE || !c->s->direct_compress)
+		return;
+	if (pg_number(c,
+		    "SELECT 1 FROM pg_settings WHERE name = "
+		    "'timescaledb.enable_direct_compress_copy'",
+		    0) != 1) {
+		c->direct_checked = true;
+		return;
+	}
+	c->has_direct = pg_run(c, "switching direct compression on",
+				"SET timescaledb.enable_direct_compress_copy = on") == 0;
+}
+
+/* The server switches it off silently, as for a trigger or a unique index: so it is looked at. */
+void timescale_check_direct(struct pg_conn *c)
+{
+	char sql[SQL_ROOM];
+	struct pg_sink *s = c->s;
+	c->direct_checked = true;
+	if (!pg_format(c, sql,
+		    "SELECT 1 FROM timescaledb_information.chunks WHERE hypertable_name = '%s' AND "
+		    "is_compressed LIMIT 1",
+		    s->set.table))
+		return;
+	bool works = pg_number(c, sql, 0) == 1;
+	pthread_mutex_lock(&s->lock);
+	bool said = s->said_direct;
+	s->said_direct = true;
+	snprintf(s->figures.direct_compress, sizeof s->figures.direct_compress, "%s",
+		works ? "on" : "off");
+	pthread_mutex_unlock(&s->lock);
+	if (said)
+		return;
+	if (works)
+		log_info("rows are compressed as they come in (direct compression)");
+	else
+		log_warn("the server did not compress rows as they came in: a unique index, a "
+			 "trigger or its version prevents direct compression");
+}
