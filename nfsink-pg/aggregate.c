@@ -1,5 +1,5 @@
-/* Sums per minute, hour and day for dashboards: continuous aggregates on TimescaleDB, tables of the same
- * names and columns that upkeep fills elsewhere. */
+/* Sums per minute, hour and day for dashboards: continuous aggregates on TimescaleDB, tables of the
+ * same names and columns that upkeep fills elsewhere. */
 #include <stdio.h>
 #include <string.h>
 
@@ -28,8 +28,8 @@ static const struct grouping {
 /* Each made of the one before it; the first of the records. */
 static const struct level {
 	const char *name, *interval, *offset, *schedule;
-} levels[] = {{"minute", "1 minute", "3 hours", "1 minute"}, {"hour", "1 hour", "1 day", "10 minutes"},
-	{"day", "1 day", "7 days", "1 hour"}};
+} levels[] = {{"minute", "1 minute", "3 hours", "1 minute"},
+	{"hour", "1 hour", "1 day", "10 minutes"}, {"day", "1 day", "7 days", "1 hour"}};
 
 #define SUMS_OF_RECORDS                                                                            \
 	"sum(in_bytes) AS bytes, sum(in_pkts) AS pkts, count(*) AS flows, sum(in_bytes::float8 * " \
@@ -46,7 +46,8 @@ struct aggregate {
 	const struct level *level;
 };
 
-static struct aggregate aggregate_of(const struct pg_sink *s, const struct grouping *g, size_t level)
+static struct aggregate aggregate_of(
+	const struct pg_sink *s, const struct grouping *g, size_t level)
 {
 	struct aggregate a = {.level = &levels[level],
 		.keys = level ? g->keys : g->from_records,
@@ -79,7 +80,8 @@ static bool is_there(struct pg_conn *c, const char *name)
 	       pg_number(c, sql, 0) == 1;
 }
 
-/* Making ---------------------------------------------------------------------------------------- */
+/* Making ----------------------------------------------------------------------------------------
+ */
 
 static int make_continuous(struct pg_conn *c, const struct aggregate *a)
 {
@@ -91,8 +93,8 @@ static int make_continuous(struct pg_conn *c, const struct aggregate *a)
 		    "%s) AS bucket, %s%s FROM \"%s\" GROUP BY %s WITH NO DATA; SELECT "
 		    "add_continuous_aggregate_policy('\"%s\"', start_offset => INTERVAL '%s', "
 		    "end_offset => INTERVAL '%s', schedule_interval => INTERVAL '%s')",
-		    a->name, l->interval, a->time, a->keys, a->sums, a->source,
-		    a->group, a->name, l->offset, l->interval, l->schedule))
+		    a->name, l->interval, a->time, a->keys, a->sums, a->source, a->group, a->name,
+		    l->offset, l->interval, l->schedule))
 		return ERR_RETRY;
 	return pg_run(c, "making a continuous aggregate", sql);
 }
@@ -104,8 +106,8 @@ static int make_plain(struct pg_conn *c, const struct aggregate *a)
 	return pg_format(c, sql,
 		       "CREATE TABLE \"%s\" AS SELECT date_trunc('%s', %s) AS bucket, %s%s FROM "
 		       "\"%s\" GROUP BY %s WITH NO DATA; CREATE INDEX ON \"%s\" (bucket)",
-		       a->name, a->level->name, a->time, a->keys, a->sums, a->source,
-		       a->group, a->name)
+		       a->name, a->level->name, a->time, a->keys, a->sums, a->source, a->group,
+		       a->name)
 		       ? pg_run(c, "making an aggregate", sql)
 		       : ERR_RETRY;
 }
@@ -127,10 +129,12 @@ int aggregate_prepare(struct pg_conn *c)
 	return err;
 }
 
-/* Bringing up to date ----------------------------------------------------------------------------- */
+/* Bringing up to date -----------------------------------------------------------------------------
+ */
 
 /* The sums of one range, made anew. The range is widened to whole units. */
-static int recompute(struct pg_conn *c, const struct aggregate *a, const char *from, const char *until)
+static int recompute(
+	struct pg_conn *c, const struct aggregate *a, const char *from, const char *until)
 {
 	char sql[SQL_ROOM];
 	const char *unit = a->level->name;
@@ -153,7 +157,8 @@ static int refresh_continuous(
 	char sql[SQL_ROOM];
 	return pg_format(c, sql,
 		       "CALL refresh_continuous_aggregate('\"%s\"', time_bucket(INTERVAL '%s', "
-		       "'%s'::timestamptz), time_bucket(INTERVAL '%s', '%s'::timestamptz - interval "
+		       "'%s'::timestamptz), time_bucket(INTERVAL '%s', '%s'::timestamptz - "
+		       "interval "
 		       "'1 microsecond') + interval '%s')",
 		       a->name, a->level->interval, from, a->level->interval, until,
 		       a->level->interval)
@@ -165,7 +170,8 @@ static int refresh_range(struct pg_conn *c, const char *from, const char *until)
 {
 	int err = 0;
 	for (size_t g = 0; g < LEN(groupings); g++)
-		for (size_t l = 0; l < LEN(levels) && !err && has_fields(c->s, &groupings[g]); l++) {
+		for (size_t l = 0; l < LEN(levels) && !err && has_fields(c->s, &groupings[g]);
+			l++) {
 			struct aggregate a = aggregate_of(c->s, &groupings[g], l);
 			err = c->layout == LAYOUT_HYPERTABLE
 				      ? refresh_continuous(c, &a, from, until)
@@ -195,14 +201,15 @@ static PGresult *take_ranges(struct pg_conn *c)
 		       : NULL;
 }
 
-/* On a hypertable the policies refresh what is recent, and a refresh cannot be part of a transaction: the
- * notes of old ranges are marked, refreshed, and only then removed. */
+/* On a hypertable the policies refresh what is recent, and a refresh cannot be part of a
+ * transaction: the notes of old ranges are marked, refreshed, and only then removed. */
 static int refresh_old(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
 	const char *t = c->s->dirty;
 	if (!pg_format(c, sql,
-		    "DELETE FROM \"%s\" WHERE since > now() - interval '3 hours'; UPDATE \"%s\" SET "
+		    "DELETE FROM \"%s\" WHERE since > now() - interval '3 hours'; UPDATE \"%s\" "
+		    "SET "
 		    "taken = true; SELECT lower(r), upper(r) FROM (SELECT "
 		    "unnest(range_agg(tstzrange(since, until))) AS r FROM \"%s\" WHERE taken) AS "
 		    "ranges",

@@ -29,8 +29,8 @@ static int compare_runs(const void *a, const void *b)
 	return order ? order : (x->first > y->first) - (x->first < y->first);
 }
 
-/* The numbered frames as runs, sorted: writers that claim in one order cannot wait for each other in
- * a circle. Returns how many. */
+/* The numbered frames as runs, sorted: writers that claim in one order cannot wait for each other
+ * in a circle. Returns how many. */
 static size_t make_runs(const struct sink_batch *b, struct run *runs)
 {
 	size_t count = 0, kept = 0;
@@ -92,8 +92,7 @@ static bool append_claim(char **p, const char *end, const struct run *r, bool fi
 static bool append_run(char **p, const char *end, const struct run *r, bool first)
 {
 	char uuid[UUID_TEXT + 1];
-	return append(p, end,
-		"%s(l.stream = '%s' AND l.first BETWEEN %" PRId64 " AND %" PRId64 ")",
+	return append(p, end, "%s(l.stream = '%s' AND l.first BETWEEN %" PRId64 " AND %" PRId64 ")",
 		first ? "" : " OR ", uuid_text(r->id, uuid), (int64_t)r->first, (int64_t)r->last);
 }
 
@@ -141,8 +140,8 @@ static bool came_before(const struct sink_batch *b, size_t at)
 	return false;
 }
 
-static bool is_mine(const struct sink_batch *b, size_t at, const PGresult *inserted,
-	const PGresult *covered)
+static bool is_mine(
+	const struct sink_batch *b, size_t at, const PGresult *inserted, const PGresult *covered)
 {
 	char uuid[UUID_TEXT + 1], sequence[24];
 	const struct frame *f = &b->frames[at];

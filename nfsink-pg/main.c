@@ -142,7 +142,8 @@ static void status(void *self, json_t *doc)
 static const struct sink_ops ops = {
 	.program = "nfsink-pg",
 	.usage = "-d CONNINFO [options] < flow-stream",
-	.about = "Stores flow records, as a flow stream or JSON lines, in PostgreSQL or TimescaleDB.",
+	.about = "Stores flow records, as a flow stream or JSON lines, in PostgreSQL or "
+		 "TimescaleDB.",
 	.options = options,
 	.option_count = LEN(options),
 	.connections = 2,

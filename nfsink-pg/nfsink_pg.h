@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "lib/base.h"
+#include "lib/dirty.h"
 #include "lib/sink.h"
 #include "lib/sql.h"
 
@@ -58,15 +59,6 @@ struct pg_sink {
 	bool said_direct, said_rival;
 	uint64_t stored; /* records, by all connections */
 	struct figures figures; /* its `pruned` is counted up, the rest replaced */
-};
-
-/* The minutes that a batch touched, as ranges of ns since 1970: what the aggregates have to be made of anew. */
-#define DIRTY_MAX 64
-struct dirty {
-	unsigned count;
-	struct {
-		uint64_t from, until; /* until is behind the last */
-	} range[DIRTY_MAX];
 };
 
 struct pg_conn {
@@ -159,14 +151,6 @@ void ledger_take(struct claims *claims, const struct sink_batch *b, const PGresu
 
 /* Joins what follows on each other into ranges, and forgets old streams. Returns as pg_run. */
 int ledger_merge(struct pg_conn *c);
-
-/* dirty.c ----------------------------------------------------------------------------------------- */
-
-/* Notes the minute of a time. */
-void dirty_note(struct dirty *d, uint64_t ns);
-
-/* Writes "INSERT INTO ... VALUES ...;" of the ranges into sql of SQL_ROOM bytes; "" where there are none. */
-void dirty_sql(const struct dirty *d, const char *table, char *sql);
 
 /* partition.c, timescale.c ------------------------------------------------------------------------- */
 

@@ -55,6 +55,21 @@ static int make_catch_all(struct pg_conn *c)
 		       : ERR_RETRY;
 }
 
+/* Rows that were moved out leave their room behind: given back at once where none is left. The lock
+ * on the catch-all is held. */
+static int empty_catch_all(struct pg_conn *c)
+{
+	char sql[SQL_ROOM];
+	const char *t = c->s->set.table;
+	if (!pg_format(c, sql, "SELECT 1 FROM \"%s_other\" LIMIT 1", t))
+		return ERR_RETRY;
+	if (pg_number(c, sql, 0) == 1)
+		return 0;
+	return pg_format(c, sql, "TRUNCATE \"%s_other\"", t)
+		       ? pg_run(c, "emptying the catch-all partition", sql)
+		       : ERR_RETRY;
+}
+
 /* Makes a day's partition with what the catch-all holds of it. */
 static int make_partition(struct pg_conn *c, int64_t day)
 {
@@ -64,7 +79,8 @@ static int make_partition(struct pg_conn *c, int64_t day)
 	if (!pg_format(c, sql,
 		    "CREATE TABLE \"%s_p%s\" (LIKE \"%s\" INCLUDING DEFAULTS INCLUDING "
 		    "CONSTRAINTS); LOCK TABLE \"%s_other\" IN ACCESS EXCLUSIVE MODE; WITH moved AS "
-		    "(DELETE FROM \"%s_other\" WHERE last_switched >= '%s' AND last_switched < '%s' "
+		    "(DELETE FROM \"%s_other\" WHERE last_switched >= '%s' AND last_switched < "
+		    "'%s' "
 		    "RETURNING *) INSERT INTO \"%s_p%s\" SELECT * FROM moved; ALTER TABLE \"%s\" "
 		    "ATTACH PARTITION \"%s_p%s\" FOR VALUES FROM ('%s') TO ('%s')",
 		    t, from.suffix, t, t, t, from.date, to.date, t, from.suffix, t, t, from.suffix,
@@ -73,7 +89,7 @@ static int make_partition(struct pg_conn *c, int64_t day)
 	int err = pg_run(c, "making a partition", sql);
 	if (!err)
 		log_debug("partition made day=%s", from.date);
-	return err;
+	return err ? err : empty_catch_all(c);
 }
 
 int partition_ahead(struct pg_conn *c)

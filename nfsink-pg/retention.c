@@ -23,7 +23,8 @@ static unsigned long long max_age_s(const struct pg_sink *s)
 	return s->set.max_age_ns / NS_PER_S;
 }
 
-/* Partitions ------------------------------------------------------------------------------------ */
+/* Partitions ------------------------------------------------------------------------------------
+ */
 
 /* The day partitions of ours in the order of their days, or those that are older than the bound. */
 static PGresult *list_partitions(struct pg_conn *c, bool old)
@@ -31,7 +32,8 @@ static PGresult *list_partitions(struct pg_conn *c, bool old)
 	char sql[SQL_ROOM], bound[96] = "";
 	if (old)
 		snprintf(bound, sizeof bound,
-			" AND to_date(right(relname, 8), 'YYYYMMDD') + 1 <= now() - make_interval(secs "
+			" AND to_date(right(relname, 8), 'YYYYMMDD') + 1 <= now() - "
+			"make_interval(secs "
 			"=> %llu)",
 			max_age_s(c->s));
 	return pg_format(c, sql,
@@ -47,8 +49,8 @@ static PGresult *list_partitions(struct pg_conn *c, bool old)
 static int drop_partition(struct pg_conn *c, const char *name)
 {
 	char sql[SQL_ROOM];
-	if (!pg_format(c, sql,
-		    "BEGIN; SET LOCAL lock_timeout = '2s'; DROP TABLE \"%s\"; COMMIT", name))
+	if (!pg_format(c, sql, "BEGIN; SET LOCAL lock_timeout = '2s'; DROP TABLE \"%s\"; COMMIT",
+		    name))
 		return ERR_RETRY;
 	int err = pg_run(c, "dropping a partition", sql);
 	if (err) {
@@ -74,7 +76,8 @@ static int64_t partitions_bytes(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
 	return pg_format(c, sql,
-		       "SELECT sum(pg_total_relation_size(inhrelid))::bigint FROM pg_inherits WHERE "
+		       "SELECT sum(pg_total_relation_size(inhrelid))::bigint FROM pg_inherits "
+		       "WHERE "
 		       "inhparent = to_regclass('\"%s\"')",
 		       c->s->set.table)
 		       ? pg_number(c, sql, 0)
@@ -100,13 +103,15 @@ static int drop_oldest_partition(struct pg_conn *c)
 	return err ? err : 1;
 }
 
-/* Chunks ---------------------------------------------------------------------------------------- */
+/* Chunks ----------------------------------------------------------------------------------------
+ */
 
 static int drop_old_chunks(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
 	if (!pg_format(c, sql,
-		    "SELECT count(*) FROM drop_chunks('\"%s\"', older_than => make_interval(secs => "
+		    "SELECT count(*) FROM drop_chunks('\"%s\"', older_than => make_interval(secs "
+		    "=> "
 		    "%llu))",
 		    c->s->set.table, max_age_s(c->s)))
 		return ERR_RETRY;
@@ -122,7 +127,8 @@ static int drop_oldest_chunk(struct pg_conn *c)
 	char sql[SQL_ROOM];
 	const char *t = c->s->set.table;
 	if (!pg_format(c, sql,
-		    "SELECT count(*) FROM drop_chunks('\"%s\"', older_than => (SELECT min(range_end) "
+		    "SELECT count(*) FROM drop_chunks('\"%s\"', older_than => (SELECT "
+		    "min(range_end) "
 		    "FROM timescaledb_information.chunks WHERE hypertable_name = '%s' HAVING "
 		    "count(*) > 1))",
 		    t, t))
@@ -132,7 +138,8 @@ static int drop_oldest_chunk(struct pg_conn *c)
 	return dropped > 0;
 }
 
-/* Rows ------------------------------------------------------------------------------------------ */
+/* Rows ------------------------------------------------------------------------------------------
+ */
 
 /* The oldest rows, or those older than the bound, a few; 1 where there may be more. */
 static int delete_rows(struct pg_conn *c, bool old)
@@ -145,7 +152,8 @@ static int delete_rows(struct pg_conn *c, bool old)
 			max_age_s(c->s));
 	if (!pg_format(c, sql,
 		    "WITH gone AS (DELETE FROM \"%s\" WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
-		    "\"%s\"%s ORDER BY last_switched LIMIT %d)) RETURNING 1) SELECT count(*) FROM gone",
+		    "\"%s\"%s ORDER BY last_switched LIMIT %d)) RETURNING 1) SELECT count(*) FROM "
+		    "gone",
 		    t, t, bound, ROWS_A_STEP))
 		return ERR_RETRY;
 	int64_t gone = pg_number(c, sql, -1);
@@ -168,7 +176,8 @@ static int64_t live_bytes(struct pg_conn *c)
 		       : 0;
 }
 
-/* All ------------------------------------------------------------------------------------------- */
+/* All -------------------------------------------------------------------------------------------
+ */
 
 static int64_t table_bytes(struct pg_conn *c)
 {

@@ -1,5 +1,5 @@
-/* The table of flow records and what belongs to it: made on the first start, extended and checked on
- * every other. */
+/* The table of flow records and what belongs to it: made on the first start, extended and checked
+ * on every other. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,13 +14,13 @@ struct type_name {
 	enum column_type type;
 };
 
-static const struct type_name numbers[] = {{"smallint", COLUMN_INT2}, {"integer", COLUMN_INT4},
-	{"bigint", COLUMN_INT8}};
+static const struct type_name numbers[] = {
+	{"smallint", COLUMN_INT2}, {"integer", COLUMN_INT4}, {"bigint", COLUMN_INT8}};
 static const struct type_name others[] = {{"inet", COLUMN_INET}, {"macaddr", COLUMN_MACADDR},
 	{"timestamp with time zone", COLUMN_TIME}};
 static const struct type_name texts[] = {{"text", COLUMN_TEXT}, {"character varying", COLUMN_TEXT}};
-static const struct type_name documents[] = {{"jsonb", COLUMN_JSONB}, {"json", COLUMN_JSON},
-	{"text", COLUMN_TEXT}};
+static const struct type_name documents[] = {
+	{"jsonb", COLUMN_JSONB}, {"json", COLUMN_JSON}, {"text", COLUMN_TEXT}};
 
 struct type_names {
 	const struct type_name *name;
@@ -56,8 +56,7 @@ static bool find_type(struct type_names names, const char *found, uint8_t *type)
 int schema_lock(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
-	return pg_format(c, sql,
-		       "SELECT pg_advisory_xact_lock(hashtextextended('goflow %s', 0))",
+	return pg_format(c, sql, "SELECT pg_advisory_xact_lock(hashtextextended('goflow %s', 0))",
 		       c->s->set.table)
 		       ? pg_run(c, "waiting for another sink's schema", sql)
 		       : ERR_RETRY;
@@ -84,7 +83,8 @@ static int find_column(const PGresult *columns, const char *name)
 	return -1;
 }
 
-/* Making ---------------------------------------------------------------------------------------- */
+/* Making ----------------------------------------------------------------------------------------
+ */
 
 static int make_table(struct pg_conn *c)
 {
@@ -97,18 +97,20 @@ static int make_table(struct pg_conn *c)
 			f->name, kind_postgres_type(f->kind),
 			columns->field[i] == FIELD_last_switched ? " NOT NULL" : "");
 	}
-	snprintf(sql + len, sizeof sql - (size_t)len, "%s)%s", columns->extra ? ", extra jsonb" : "",
+	snprintf(sql + len, sizeof sql - (size_t)len, "%s)%s",
+		columns->extra ? ", extra jsonb" : "",
 		c->layout == LAYOUT_PARTITIONS ? " PARTITION BY RANGE (last_switched)" : "");
 	return pg_run(c, "making the table", sql);
 }
 
-/* Rows come nearly in the order of their time, so blocks have narrow ranges of it; and a B-tree costs a
- * fifth of the speed (see bench/RESULTS.md). TimescaleDB indexes the time itself. */
+/* Rows come nearly in the order of their time, so blocks have narrow ranges of it; and a B-tree
+ * costs a fifth of the speed (see bench/RESULTS.md). TimescaleDB indexes the time itself. */
 static int make_index(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
 	return pg_format(c, sql,
-		       "CREATE INDEX IF NOT EXISTS \"%s_time\" ON \"%s\" USING brin (last_switched) "
+		       "CREATE INDEX IF NOT EXISTS \"%s_time\" ON \"%s\" USING brin "
+		       "(last_switched) "
 		       "WITH (pages_per_range = 32, autosummarize = on)",
 		       c->s->set.table, c->s->set.table)
 		       ? pg_run(c, "making the index", sql)
@@ -122,7 +124,8 @@ static int make_belongings(struct pg_conn *c)
 	return pg_format(c, sql,
 		       "CREATE TABLE IF NOT EXISTS \"%s\" (stream uuid NOT NULL, first bigint NOT "
 		       "NULL, last bigint NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (stream, "
-		       "first)); CREATE TABLE IF NOT EXISTS \"%s\" (since timestamptz NOT NULL, until "
+		       "first)); CREATE TABLE IF NOT EXISTS \"%s\" (since timestamptz NOT NULL, "
+		       "until "
 		       "timestamptz NOT NULL, taken boolean NOT NULL DEFAULT false)",
 		       s->ledger, s->dirty)
 		       ? pg_run(c, "making the ledger", sql)
@@ -143,14 +146,16 @@ static int make_all(struct pg_conn *c)
 	return err;
 }
 
-/* Checking --------------------------------------------------------------------------------------- */
+/* Checking ---------------------------------------------------------------------------------------
+ */
 
 static int misfit(struct pg_conn *c, const char *name, const char *found, const char *expected)
 {
 	const char *table = c->s->set.table;
 	snprintf(c->why, sizeof c->why,
 		"column %s of table %s does not fit: found type %s, expected %s; mend it by: ALTER "
-		"TABLE \"%s\" ALTER COLUMN \"%s\" TYPE %s USING \"%s\"::%s; or keep it and give the "
+		"TABLE \"%s\" ALTER COLUMN \"%s\" TYPE %s USING \"%s\"::%s; or keep it and give "
+		"the "
 		"sink another table with --table",
 		name, table, found, expected, table, name, expected, name, expected);
 	return ERR_CONFIG;
@@ -167,8 +172,8 @@ static int need_column(struct pg_conn *c, const PGresult *columns, const char *n
 			       ? 0
 			       : misfit(c, name, PQgetvalue(columns, at, 1), type);
 	find_type(fit, fit.name[0].name, out);
-	if (!pg_format(c, sql, "ALTER TABLE \"%s\" ADD COLUMN \"%s\" %s", c->s->set.table, name,
-		    type))
+	if (!pg_format(
+		    c, sql, "ALTER TABLE \"%s\" ADD COLUMN \"%s\" %s", c->s->set.table, name, type))
 		return ERR_RETRY;
 	int err = pg_run(c, "adding a column", sql);
 	if (!err)
@@ -186,9 +191,9 @@ static int lift_not_null(struct pg_conn *c, const PGresult *columns)
 		if (*PQgetvalue(columns, i, 2) != 't' || strcmp(name, "last_switched") == 0)
 			continue;
 		char *quoted = PQescapeIdentifier(c->db, name, strlen(name));
-		bool fits = quoted && pg_format(c, sql,
-					      "ALTER TABLE \"%s\" ALTER COLUMN %s DROP NOT NULL",
-					      c->s->set.table, quoted);
+		bool fits = quoted &&
+			    pg_format(c, sql, "ALTER TABLE \"%s\" ALTER COLUMN %s DROP NOT NULL",
+				    c->s->set.table, quoted);
 		PQfreemem(quoted);
 		err = fits ? pg_run(c, "lifting NOT NULL", sql) : ERR_RETRY;
 		if (!err)

@@ -1,5 +1,6 @@
-/* Storing a batch: one transaction, of as few round trips as it can have: the claim and the start of
- * the COPY; its rows; what is dirty and the COMMIT. */
+/* Storing a batch: one transaction, of as few round trips as it can have: the claim and the start
+ * of the COPY; its rows; what is dirty and the COMMIT. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +62,8 @@ static uint64_t count_records(const struct storing *st)
 	return n;
 }
 
-/* Copying --------------------------------------------------------------------------------------- */
+/* Copying ---------------------------------------------------------------------------------------
+ */
 
 static int send_buffer(struct pg_conn *c)
 {
@@ -89,12 +91,13 @@ static int send_record(struct storing *st, struct record *r, struct copied *done
 	done->saturated += sql_row_saturated(&c->s->columns, r);
 	if (record_has(r, FIELD_received))
 		done->received_ns = r->received.ns;
-	if (record_has(r, FIELD_last_switched))
+	if (c->s->aggregates && record_has(r, FIELD_last_switched))
 		dirty_note(&done->dirty, r->last_switched.ns);
 	return c->used >= COPY_FULL ? send_buffer(c) : 0;
 }
 
-/* Sends the rows. An error of the server shows at the COPY's end; here only that of the connection. */
+/* Sends the rows. An error of the server shows at the COPY's end; here only that of the connection.
+ */
 static int send_records(struct storing *st, struct range range, struct copied *done)
 {
 	struct pg_conn *c = st->c;
@@ -222,7 +225,8 @@ static int copy_range(struct storing *st, struct range range)
 	return ready ? finish_range(st, range) : ERR_RETRY;
 }
 
-/* The transaction ------------------------------------------------------------------------------- */
+/* The transaction -------------------------------------------------------------------------------
+ */
 
 /* Takes the results of BEGIN, the claim and the savepoint, up to the COPY's. */
 static int take_begin(struct storing *st)
@@ -266,12 +270,28 @@ static int begin(struct storing *st)
 	return take_begin(st);
 }
 
+/* "INSERT INTO ... VALUES ...; " of the ranges into sql of SQL_ROOM bytes; "" where there are none.
+ */
+static void dirty_sql(const struct dirty *d, const char *table, char *sql)
+{
+	size_t room = SQL_ROOM - sizeof "COMMIT";
+	int len = d->count ? snprintf(sql, room, "INSERT INTO \"%s\" (since, until) VALUES ", table)
+			   : 0;
+	sql[len] = '\0';
+	for (unsigned i = 0; i < d->count; i++)
+		len += snprintf(sql + len, room - (size_t)len,
+			"%s(to_timestamp(%" PRIu64 "), to_timestamp(%" PRIu64 "))", i ? ", " : "",
+			d->range[i].from / NS_PER_S, d->range[i].until / NS_PER_S);
+	if (len)
+		snprintf(sql + len, room - (size_t)len, "; ");
+}
+
 static int commit(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
 	dirty_sql(&c->dirty, c->s->dirty, sql);
-	int err = *sql ? pg_run(c, "noting what is dirty", sql) : 0;
-	return err ? err : pg_run(c, "committing", "COMMIT");
+	strcat(sql, "COMMIT");
+	return pg_run(c, "committing", sql);
 }
 
 /* Records of frames that are not ours are duplicates; those that a frame of ours broke off before,
@@ -297,6 +317,9 @@ int store_batch(void *connection, const struct sink_batch *batch, struct sink_re
 	if (err)
 		return err;
 	count_others(&st);
+	pthread_mutex_lock(&c->s->lock);
+	c->s->stored += result->stored;
+	pthread_mutex_unlock(&c->s->lock);
 	if (!c->direct_checked && c->has_direct && result->stored >= 1000)
 		timescale_check_direct(c);
 	return 0;

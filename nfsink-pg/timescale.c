@@ -11,8 +11,8 @@ bool timescale_there(struct pg_conn *c)
 	return pg_number(c, "SELECT 1 FROM pg_extension WHERE extname = 'timescaledb'", 0) == 1;
 }
 
-/* Segments by exporter: what is asked of one router then reads its rows alone (bench/RESULTS.md has what
- * that costs). A table without that column is ordered by time alone. */
+/* Segments by exporter: what is asked of one router then reads its rows alone (bench/RESULTS.md has
+ * what that costs). A table without that column is ordered by time alone. */
 static int compression(struct pg_conn *c)
 {
 	const struct pg_sink *s = c->s;

@@ -1,5 +1,6 @@
-/* Upkeep, on a connection of its own: every minute the ledger and the aggregates, every hour partitions
- * and retention. One sink of those into a table does it, the others wait for that one to end. */
+/* Upkeep, on a connection of its own: every minute the ledger and the aggregates, every hour
+ * partitions and retention. One sink of those into a table does it, the others wait for that one to
+ * end. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,8 @@ static void take_lock(struct pg_conn *c)
 	c->does_upkeep = pg_number(c, sql, 0) == 1;
 }
 
-/* Figures --------------------------------------------------------------------------------------- */
+/* Figures ---------------------------------------------------------------------------------------
+ */
 
 static void edge(struct pg_conn *c, const char *which, char *out, size_t cap)
 {
@@ -57,20 +59,17 @@ static void sizes(struct pg_conn *c, struct figures *f)
 {
 	if (c->layout == LAYOUT_HYPERTABLE) {
 		f->table_bytes = number_of(c, "SELECT hypertable_size('\"%s\"')");
-		f->index_bytes = number_of(
-			c, "SELECT sum(index_bytes)::bigint FROM hypertable_detailed_size('\"%s\"')");
+		f->index_bytes = number_of(c,
+			"SELECT sum(index_bytes)::bigint FROM hypertable_detailed_size('\"%s\"')");
 		f->rows = number_of(c, "SELECT approximate_row_count('\"%s\"')");
 		return;
 	}
-	f->table_bytes = number_of(c,
-		"SELECT sum(pg_total_relation_size(relid))::bigint FROM "
-		"pg_partition_tree(to_regclass('\"%s\"'))");
-	f->index_bytes = number_of(c,
-		"SELECT sum(pg_indexes_size(relid))::bigint FROM "
-		"pg_partition_tree(to_regclass('\"%s\"'))");
-	f->rows = number_of(c,
-		"SELECT sum(n_live_tup)::bigint FROM pg_stat_user_tables JOIN "
-		"pg_partition_tree(to_regclass('\"%s\"')) USING (relid)");
+	f->table_bytes = number_of(c, "SELECT sum(pg_total_relation_size(relid))::bigint FROM "
+				      "pg_partition_tree(to_regclass('\"%s\"'))");
+	f->index_bytes = number_of(c, "SELECT sum(pg_indexes_size(relid))::bigint FROM "
+				      "pg_partition_tree(to_regclass('\"%s\"'))");
+	f->rows = number_of(c, "SELECT sum(n_live_tup)::bigint FROM pg_stat_user_tables JOIN "
+			       "pg_partition_tree(to_regclass('\"%s\"')) USING (relid)");
 }
 
 static void refresh_figures(struct pg_conn *c, uint64_t now)
@@ -91,7 +90,8 @@ static void refresh_figures(struct pg_conn *c, uint64_t now)
 	c->figures_ns = now;
 }
 
-/* What is due ------------------------------------------------------------------------------------ */
+/* What is due ------------------------------------------------------------------------------------
+ */
 
 static int minutely(struct pg_conn *c)
 {
@@ -137,7 +137,7 @@ int upkeep_tick(void *connection, bool last)
 	uint64_t now = monotonic_ns();
 	take_lock(c);
 	bool minute = !c->minutely_ns || now - c->minutely_ns >= MINUTE_NS || last;
-	bool hour = !c->hourly_ns || now - c->hourly_ns >= HOUR_NS;
+	bool hour = !c->hourly_ns || now - c->hourly_ns >= HOUR_NS || last;
 	int more = 0;
 	if (c->does_upkeep) {
 		more = do_due(c, minute, &c->minutely_ns, minutely);

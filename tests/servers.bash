@@ -20,11 +20,18 @@ need_postgres() {
 	[ -n "$(postgres_bin)" ] || skip "PostgreSQL's server is not installed"
 }
 
-# need_timescale: skips where PostgreSQL has no such extension.
+# has_timescale: whether PostgreSQL has the extension.
+has_timescale() {
+	local bin
+	bin=$(postgres_bin)
+	[ -n "$bin" ] && { [ -f "${bin%/bin}/share/extension/timescaledb.control" ] ||
+		[ -f "/usr/share/postgresql/$(basename "${bin%/bin}")/extension/timescaledb.control" ]; }
+}
+
+# need_timescale: skips, saying so, where PostgreSQL or the extension is not installed.
 need_timescale() {
 	need_postgres
-	[ -f "$("$(postgres_bin)/pg_config" --sharedir 2>/dev/null)/extension/timescaledb.control" ] ||
-		skip "the extension timescaledb is not installed"
+	has_timescale || skip "PostgreSQL's extension timescaledb is not installed"
 }
 
 # as USER COMMAND...: by that account where we are root, else by ourselves.
@@ -54,14 +61,14 @@ start_postgres() {
 	psql -U admin -d postgres -qc "CREATE ROLE goflow LOGIN" -c "CREATE DATABASE goflow OWNER goflow"
 }
 
-# run_postgres: starts the one that was made (again).
+# run_postgres: starts the one that was made (again); a test's descriptor 9 is not the server's.
 run_postgres() {
 	local option arguments="-k $pg_dir -p $pg_port -c listen_addresses=127.0.0.1 -c fsync=off"
 	for option in ${pg_options[@]+"${pg_options[@]}"}; do
 		arguments+=" -c $option"
 	done
 	(cd "$pg_dir" && as postgres "$(postgres_bin)/pg_ctl" -D "$pg_dir/data" -w -t 60 -s \
-		-l "$pg_dir/log" -o "$arguments" start 3>&- >"$pg_dir/ctl.log" 2>&1) ||
+		-l "$pg_dir/log" -o "$arguments" start 3>&- 9>&- >"$pg_dir/ctl.log" 2>&1) ||
 		fail "PostgreSQL does not start: $(tail -5 "$pg_dir/log" "$pg_dir/ctl.log")"
 }
 
@@ -92,6 +99,79 @@ new_database() {
 # ask_pg SQL: the answer, fields with | between them.
 ask_pg() {
 	psql -XAtq -v ON_ERROR_STOP=1 -c "$1"
+}
+
+# The program of MariaDB's server, or nothing.
+mariadb_server() {
+	PATH=$PATH:/usr/sbin:/usr/local/sbin command -v mariadbd
+}
+
+# need_mariadb: skips, saying so, where there is none.
+need_mariadb() {
+	[ -n "$(mariadb_server)" ] || skip "MariaDB's server is not installed"
+	need_command mariadb mariadb-install-db
+}
+
+# start_mariadb [OPTION...]: sets up and starts one in a folder of its own; sets my_dir, my_socket and my_port
+# (of TCP). Its account goflow has no password, comes from anywhere and owns every database goflow*; root comes
+# by the socket. What is not set up by options is read from no file.
+start_mariadb() {
+	my_dir=$(mktemp -d "${TMPDIR:-/tmp}/my.XXXXXX")
+	my_options=("$@")
+	[ "$(id -u)" != 0 ] || chown mysql: "$my_dir"
+	my_socket=$my_dir/s
+	my_port=$(free_tcp_port)
+	export my_dir my_socket my_port
+	(cd "$my_dir" && as mysql mariadb-install-db --no-defaults --datadir="$my_dir/data" --skip-test-db \
+		--auth-root-authentication-method=normal --innodb-log-file-size=8M >"$my_dir/install.log" 2>&1 3>&- 9>&-) ||
+		fail "mariadb-install-db: $(tail -5 "$my_dir/install.log")" || return 1
+	run_mariadb || return 1
+	admin_my "CREATE DATABASE goflow; CREATE USER goflow@'%'; GRANT ALL ON \`goflow%\`.* TO goflow@'%'"
+	my_database=goflow
+}
+
+# run_mariadb: starts the one that was made (again). my_pid is its process id.
+run_mariadb() {
+	(cd "$my_dir" && as mysql "$(mariadb_server)" --no-defaults --datadir="$my_dir/data" \
+		--socket="$my_socket" --port="$my_port" --bind-address=127.0.0.1 --skip-name-resolve \
+		--innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=32M --innodb-log-file-size=8M \
+		"${my_options[@]}" </dev/null >>"$my_dir/log" 2>&1 3>&- 9>&- &
+		echo $! >"$my_dir/pid")
+	wait_for 60 admin_my "SELECT 1" || fail "MariaDB does not start: $(tail -5 "$my_dir/log")"
+}
+
+# The server's process id, to be killed or stopped. setpriv becomes what it starts.
+mariadb_pid() {
+	cat "$my_dir/pid"
+}
+
+# end_mariadb [SIGNAL]: TERM, or KILL, which is as good as a crash; the folder stays.
+end_mariadb() {
+	kill -CONT "$(mariadb_pid)" 2>/dev/null || return 0
+	kill -"${1:-TERM}" "$(mariadb_pid)" 2>/dev/null || return 0
+	wait_for 60 ended "$(mariadb_pid)"
+}
+
+# remove_mariadb: ends it and removes the folder.
+remove_mariadb() {
+	[ -n "${my_dir:-}" ] || return 0
+	[ ! -f "$my_dir/pid" ] || end_mariadb KILL || true
+	rm -rf "$my_dir"
+}
+
+# new_my_database NAME: an empty one of the account goflow's; my_database becomes it.
+new_my_database() {
+	admin_my "CREATE DATABASE $1" && my_database=$1
+}
+
+# admin_my SQL: as root.
+admin_my() {
+	mariadb --no-defaults -S "$my_socket" -u root -BNe "$1"
+}
+
+# ask_my SQL: as the sink's account in $my_database; the answer, fields with tabs between them.
+ask_my() {
+	mariadb --no-defaults -S "$my_socket" -u goflow -D "$my_database" -BNe "$1"
 }
 
 # A TCP port of 127.0.0.1 that nobody has just now.

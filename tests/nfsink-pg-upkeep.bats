@@ -1,0 +1,127 @@
+#!/usr/bin/env bats
+# nfsink-pg's upkeep on a real PostgreSQL: partitions, aggregates, retention, the ledger.
+
+load helpers
+load servers
+
+ID=000102030405060708090a0b0c0d0e0f
+
+setup_file() {
+	[ -z "$(postgres_bin)" ] || start_postgres
+}
+
+teardown_file() {
+	remove_postgres
+}
+
+setup() {
+	goflow_setup
+	need_postgres
+	cd "$BATS_TEST_TMPDIR" || return
+	export PGTZ=UTC
+	new_database "t$BATS_TEST_NUMBER"
+}
+
+sink() { nfsink-pg "$@" 2>>err; }
+
+count() { ask_pg "SELECT count(*) FROM ${1:-goflow_records}"; }
+
+# day N: the date so many days from today, in UTC
+day() { date -u -d "$1 days" +%Y-%m-%d; }
+
+# lines DAY COUNT [BYTES]: records of that day, a second apart
+lines() {
+	jq -nc --arg day "$(day "$1")" --argjson n "$2" --argjson bytes "${3:-100}" 'range($n) | . as $i | {
+		received: "\($day)T12:00:00Z", last_switched: (("\($day)T11:00:00Z" | fromdate) + $i | todate),
+		exporter: "192.0.2.\($i % 2)", src_port: (1000 + $i % 3), dst_port: 53, protocol: 17, in_if: 1, out_if: 2,
+		in_bytes: $bytes, in_pkts: 1, sampling_rate: 10}'
+}
+
+partitions() {
+	ask_pg "SELECT string_agg(right(relname, 8), ' ' ORDER BY relname) FROM pg_class WHERE relname ~ '^goflow_records_p[0-9]{8}\$' AND relkind = 'r'"
+}
+
+# agree: every aggregate is what the records give
+agree() {
+	for unit in minute hour day; do
+		same "" "$(ask_pg "(SELECT bucket, bytes, pkts, flows, est_bytes FROM goflow_$unit EXCEPT SELECT date_trunc('$unit', last_switched), sum(in_bytes), sum(in_pkts), count(*), sum(in_bytes * sampling_rate) FROM goflow_records GROUP BY 1)
+			UNION ALL (SELECT date_trunc('$unit', last_switched), sum(in_bytes), sum(in_pkts), count(*), sum(in_bytes * sampling_rate) FROM goflow_records GROUP BY 1 EXCEPT SELECT bucket, bytes, pkts, flows, est_bytes FROM goflow_$unit)")" "$unit"
+		same "" "$(ask_pg "SELECT date_trunc('$unit', last_switched), protocol, least(src_port, dst_port), sum(in_bytes), count(*) FROM goflow_records GROUP BY 1, 2, 3 EXCEPT SELECT bucket, protocol, port, bytes, flows FROM goflow_${unit}_port")" "${unit}_port"
+		same "" "$(ask_pg "SELECT date_trunc('$unit', last_switched), exporter, in_if, out_if, sum(in_bytes), count(*) FROM goflow_records GROUP BY 1, 2, 3, 4 EXCEPT SELECT bucket, exporter, in_if, out_if, bytes, flows FROM goflow_${unit}_if")" "${unit}_if"
+	done
+}
+
+@test "nfsink-pg upkeep: partitions are made ahead, rows of other days get theirs, the catch-all is emptied" {
+	sink </dev/null
+	same "$(for d in -1 0 1 2 3; do date -u -d "$d days" +%Y%m%d; done | paste -sd' ')" "$(partitions)"
+	{ lines -40 10 && lines 0 10 && lines -100 5; } | sink
+	same 25 "$(count)"
+	same 0 "$(count goflow_records_other)"
+	same 5 "$(count "goflow_records_p$(date -u -d '-100 days' +%Y%m%d)")"
+	same 10 "$(count "goflow_records_p$(date -u -d '-40 days' +%Y%m%d)")"
+}
+
+@test "nfsink-pg upkeep: aggregates are what the records give, after live, late and replayed rows" {
+	{ lines 0 300 && lines -40 100; } | sink
+	agree
+	same 2 "$(count goflow_hour)"
+	{ lines 0 50 7 && lines -3 20; } | sink
+	agree
+	same 0 "$(count goflow_dirty)"
+	same 470 "$(ask_pg "SELECT sum(flows) FROM goflow_day")"
+}
+
+@test "nfsink-pg upkeep: --max-age drops partitions whole, and --max-size the oldest" {
+	for d in 0 -1 -5 -9; do lines $d 2000; done | sink
+	sink --max-age 6 </dev/null
+	same 6000 "$(count)"
+	[[ $(partitions) != *$(date -u -d '-9 days' +%Y%m%d)* ]]
+	grep -q "partition dropped name=goflow_records_p$(date -u -d '-9 days' +%Y%m%d)" err
+	for d in -2 -3 -4; do lines $d 20000; done | sink
+	before=$(ask_pg "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'goflow_records'::regclass")
+	sink --max-size $((before / 2)) </dev/null
+	after=$(ask_pg "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'goflow_records'::regclass")
+	[ "$after" -le $((before / 2)) ] || fail "$before bytes became $after: $(cat err; partitions)"
+	same 2000 "$(count "goflow_records_p$(date -u +%Y%m%d)")"
+	[[ $(partitions) != *$(date -u -d '-5 days' +%Y%m%d)* ]]
+}
+
+@test "nfsink-pg upkeep: a table without partitions stays so, and is pruned some rows at a time" {
+	ask_pg "CREATE TABLE goflow_records (last_switched timestamptz NOT NULL)"
+	{ lines -20 12000 && lines 0 100; } | sink --max-age 10
+	same 100 "$(count)"
+	same "" "$(partitions)"
+}
+
+@test "nfsink-pg upkeep: the ledger becomes ranges, and old streams are forgotten" {
+	for k in 1 2 3; do
+		nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v5.pcap" --loop 3 2>/dev/null | nfdecode --stream-id 0${k}0102030405060708090a0b0c0d0e0f 2>/dev/null
+	done >streams
+	nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" --loop 100 2>/dev/null | nfdecode --stream-id $ID 2>/dev/null >stream
+	cat streams stream | sink --batch 100
+	same 4 "$(count goflow_ledger)"
+	[ "$(ask_pg "SELECT max(last - first) FROM goflow_ledger")" -gt 5 ]
+	ask_pg "UPDATE goflow_ledger SET at = now() - interval '31 days' WHERE last > first"
+	sink </dev/null
+	same 3 "$(count goflow_ledger)"
+	sink --ledger-keep 1h <stream
+	same "$(total err read)" "$(total err stored)"
+}
+
+@test "nfsink-pg upkeep: columns that aggregates need and are not chosen leave those out" {
+	lines 0 10 | sink --fields src_ip,in_bytes
+	same 10 "$(count)"
+	same 0 "$(ask_pg "SELECT count(*) FROM pg_class WHERE relname = 'goflow_minute'")"
+}
+
+@test "nfsink-pg upkeep: several sinks started at once make one schema" {
+	for k in 1 2 3 4; do
+		lines 0 100 | nfsink-pg --batch 10 2>err$k &
+		pids="${pids:-} $!"
+	done
+	for pid in $pids; do
+		wait "$pid" || fail "$(cat err?)"
+	done
+	same 400 "$(count)"
+	same 1 "$(cat err? | grep -c 'table "goflow_records" made')"
+}
