@@ -112,21 +112,39 @@ static int make_plain(struct pg_conn *c, const struct aggregate *a)
 		       : ERR_RETRY;
 }
 
+/* Rows that are older than the sums: the table was taken over, or the sums were switched on. */
+static int note_all(struct pg_conn *c)
+{
+	char sql[SQL_ROOM];
+	return pg_format(c, sql,
+		       "INSERT INTO \"%s\" (since, until) SELECT date_trunc('minute', "
+		       "min(last_switched)), date_trunc('minute', max(last_switched)) + interval "
+		       "'1 "
+		       "minute' FROM \"%s\" HAVING count(*) > 0",
+		       c->s->dirty, c->s->set.table)
+		       ? pg_run(c, "noting what is dirty", sql)
+		       : ERR_RETRY;
+}
+
+static int make_aggregate(struct pg_conn *c, const struct aggregate *a)
+{
+	return c->layout == LAYOUT_HYPERTABLE ? make_continuous(c, a) : make_plain(c, a);
+}
+
 int aggregate_prepare(struct pg_conn *c)
 {
 	int err = 0;
-	for (size_t g = 0; g < LEN(groupings) && c->s->aggregates; g++) {
-		if (!has_fields(c->s, &groupings[g]))
-			continue;
-		for (size_t l = 0; l < LEN(levels) && !err; l++) {
+	bool made = false;
+	for (size_t g = 0; g < LEN(groupings) && c->s->aggregates; g++)
+		for (size_t l = 0; l < LEN(levels) && !err && has_fields(c->s, &groupings[g]);
+			l++) {
 			struct aggregate a = aggregate_of(c->s, &groupings[g], l);
 			if (is_there(c, a.name))
 				continue;
-			err = c->layout == LAYOUT_HYPERTABLE ? make_continuous(c, &a)
-							     : make_plain(c, &a);
+			err = make_aggregate(c, &a);
+			made = true;
 		}
-	}
-	return err;
+	return !err && made ? note_all(c) : err;
 }
 
 /* Bringing up to date -----------------------------------------------------------------------------

@@ -170,7 +170,8 @@ bool timescale_there(struct pg_conn *c);
 /* Whether direct compression can be had, and switches it on. */
 void timescale_direct(struct pg_conn *c);
 
-/* Once, when something was stored: whether rows came out compressed, and says so. */
+/* Once, in the transaction of a large enough batch, behind its COPY: whether its rows came out compressed,
+ * and says so. */
 void timescale_check_direct(struct pg_conn *c);
 
 /* aggregate.c ------------------------------------------------------------------------------------- */

@@ -8,7 +8,8 @@
 #include "lib/err.h"
 #include "nfsink-pg/nfsink_pg.h"
 
-#define CLAIM_ROOM (256 * 1024) /* 1,024 frames that are all runs of their own */
+#define DIRECT_ROWS 1000         /* of a COPY, below which the server compresses nothing */
+#define CLAIM_ROOM  (256 * 1024) /* 1,024 frames that are all runs of their own */
 
 /* Which records of a batch a COPY sends, counted over the frames that are ours. */
 struct range {
@@ -312,6 +313,8 @@ int store_batch(void *connection, const struct sink_batch *batch, struct sink_re
 	int err = begin(&st);
 	if (!err)
 		err = finish_range(&st, (struct range){0, count_records(&st)});
+	if (!err && !c->direct_checked && c->has_direct && result->stored >= DIRECT_ROWS)
+		timescale_check_direct(c);
 	if (!err)
 		err = commit(c);
 	if (err)
@@ -320,7 +323,5 @@ int store_batch(void *connection, const struct sink_batch *batch, struct sink_re
 	pthread_mutex_lock(&c->s->lock);
 	c->s->stored += result->stored;
 	pthread_mutex_unlock(&c->s->lock);
-	if (!c->direct_checked && c->has_direct && result->stored >= 1000)
-		timescale_check_direct(c);
 	return 0;
 }

@@ -64,18 +64,30 @@ void timescale_direct(struct pg_conn *c)
 				"SET timescaledb.enable_direct_compress_copy = on") == 0;
 }
 
+/* How many rows this transaction inserted into chunks as rows; -1: not known. Compressed ones go
+ * into tables of their own. */
+static int64_t uncompressed_rows(struct pg_conn *c)
+{
+	char sql[SQL_ROOM];
+	return pg_format(c, sql,
+		       "SELECT sum(pg_stat_get_xact_tuples_inserted(format('%%I.%%I', "
+		       "chunk_schema, "
+		       "chunk_name)::regclass))::bigint FROM timescaledb_information.chunks WHERE "
+		       "hypertable_name = '%s'",
+		       c->s->set.table)
+		       ? pg_number(c, sql, -1)
+		       : -1;
+}
+
 /* The server switches it off silently, as for a trigger or a unique index: so it is looked at. */
 void timescale_check_direct(struct pg_conn *c)
 {
-	char sql[SQL_ROOM];
 	struct pg_sink *s = c->s;
 	c->direct_checked = true;
-	if (!pg_format(c, sql,
-		    "SELECT 1 FROM timescaledb_information.chunks WHERE hypertable_name = '%s' AND "
-		    "is_compressed LIMIT 1",
-		    s->set.table))
+	int64_t rows = uncompressed_rows(c);
+	if (rows < 0)
 		return;
-	bool works = pg_number(c, sql, 0) == 1;
+	bool works = rows == 0;
 	pthread_mutex_lock(&s->lock);
 	bool said = s->said_direct;
 	s->said_direct = true;

@@ -151,8 +151,9 @@ compared() {
 		in_bytes bigint NOT NULL, in_pkts bigint NOT NULL);
 		INSERT INTO goflow_records VALUES ('2020-01-01Z', '192.0.2.1', '192.0.2.2', '::', '::', 1, 2, 6, 100, 1)"
 	stream
-	sink <stream
+	sink --aggregates on <stream
 	same "$((records + 1))" "$(count)"
+	same "$((records + 1))" "$(ask_pg "SELECT sum(flows) FROM goflow_day")"
 	same "192.0.2.1|::|100" "$(ask_pg "SELECT src_ip, src_ipv6, in_bytes FROM goflow_records WHERE last_switched = '2020-01-01Z'")"
 	same 17 "$(ask_pg "SELECT DISTINCT protocol FROM goflow_records WHERE protocol = 17")"
 	grep -q 'column "exporter" added' err

@@ -8,7 +8,7 @@
 # The newest PostgreSQL's programs, or nothing.
 postgres_bin() {
 	if command -v pg_ctl >/dev/null; then
-		dirname "$(command -v pg_ctl)"
+		dirname "$(readlink -f "$(command -v pg_ctl)")"
 	else
 		find /usr/lib/postgresql -mindepth 3 -maxdepth 3 -name pg_ctl -printf '%h\n' 2>/dev/null |
 			sort -V | tail -1
@@ -114,7 +114,7 @@ need_mariadb() {
 
 # start_mariadb [OPTION...]: sets up and starts one in a folder of its own; sets my_dir, my_socket and my_port
 # (of TCP). Its account goflow has no password, comes from anywhere and owns every database goflow*; root comes
-# by the socket. What is not set up by options is read from no file.
+# by the socket. What is committed outlives a kill.
 start_mariadb() {
 	my_dir=$(mktemp -d "${TMPDIR:-/tmp}/my.XXXXXX")
 	my_options=("$@")
@@ -130,17 +130,18 @@ start_mariadb() {
 	my_database=goflow
 }
 
-# run_mariadb: starts the one that was made (again). my_pid is its process id.
+# run_mariadb: starts the one that was made (again).
 run_mariadb() {
 	(cd "$my_dir" && as mysql "$(mariadb_server)" --no-defaults --datadir="$my_dir/data" \
 		--socket="$my_socket" --port="$my_port" --bind-address=127.0.0.1 --skip-name-resolve \
-		--innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=32M --innodb-log-file-size=8M \
-		"${my_options[@]}" </dev/null >>"$my_dir/log" 2>&1 3>&- 9>&- &
-		echo $! >"$my_dir/pid")
-	wait_for 60 admin_my "SELECT 1" || fail "MariaDB does not start: $(tail -5 "$my_dir/log")"
+		--innodb-flush-log-at-trx-commit=2 --innodb-buffer-pool-size=32M --innodb-log-file-size=8M \
+		--pid-file="$my_dir/data/pid" ${my_options[@]+"${my_options[@]}"} \
+		</dev/null >>"$my_dir/log" 2>&1 3>&- 9>&- &)
+	wait_for 60 admin_my "SELECT 1" || fail "MariaDB does not start: $(tail -5 "$my_dir/log")" || return 1
+	cp "$my_dir/data/pid" "$my_dir/pid" # its own goes when it ends
 }
 
-# The server's process id, to be killed or stopped. setpriv becomes what it starts.
+# The server's process id, to be killed or stopped.
 mariadb_pid() {
 	cat "$my_dir/pid"
 }
