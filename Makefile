@@ -27,10 +27,11 @@ BINDIR   = $(DESTDIR)$(PREFIX)/bin
 MANDIR   = $(DESTDIR)$(PREFIX)/share/man
 DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/goflow
 
-PROGRAMS = nfrecv nfdecode nfsink-sqlite nfsink-pg nfctl
+PROGRAMS = nfrecv nfdecode nfsink-sqlite nfsink-pg nfsink-mysql nfctl
 LIBS_nfrecv        = -lpcap
 LIBS_nfsink-sqlite = -lsqlite3
 LIBS_nfsink-pg     = -lpq
+LIBS_nfsink-mysql  = -lmariadb
 LIBS_ALL           = -ljansson
 LIBS_TEST          = -lcmocka -lpcap -lsqlite3
 
@@ -39,7 +40,7 @@ WARN   = -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wwrite-strings -Wpoi
 FORTIFY = $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 HARDEN = $(if $(SAN),,$(FORTIFY)) -fstack-protector-strong -fPIE
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-CLIENTS     := $(shell pkg-config --cflags libpq 2>/dev/null) # where a server's headers have a folder
+CLIENTS     := $(shell pkg-config --cflags libpq libmariadb 2>/dev/null) # where a server's headers have a folder
 ALL_CPPFLAGS = -D_GNU_SOURCE -I. $(CLIENTS) $(CPPFLAGS)
 ALL_CFLAGS   = -std=c11 $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS)
 ALL_LDFLAGS  = -pie -Wl,-z,relro,-z,now $(LDFLAGS)

@@ -18,13 +18,14 @@ struct sql_settings {
 	bool extra;                    /* a column of JSON for what no column holds */
 	uint64_t max_age_ns, max_size; /* 0: unbounded */
 	uint64_t back_ns, ahead_ns;    /* of a record's time against its receipt; 0: no such bound */
+	bool aggregates;               /* sums per minute, hour and day are kept */
 	uint64_t ledger_keep_ns;       /* a stream is forgotten so long after its last frame */
 };
 
 /* goflow_records, the default columns, extra on, nothing pruned, 30 days back and 1 ahead, 30 days. */
 void sql_defaults(struct sql_settings *s);
 
-/* The options that every SQL sink has, and one more of those whose ledger knows times. */
+/* The options that every SQL sink has, and more of those into servers. */
 enum {
 	SQL_OPT_TABLE = 3000,
 	SQL_OPT_FIELDS,
@@ -32,7 +33,8 @@ enum {
 	SQL_OPT_MAX_AGE,
 	SQL_OPT_MAX_SIZE,
 	SQL_OPT_WINDOW,
-	SQL_OPT_LEDGER_KEEP
+	SQL_OPT_LEDGER_KEEP,
+	SQL_OPT_AGGREGATES
 };
 #define SQL_OPTIONS                                                                                \
 	{SQL_OPT_TABLE, "table", "NAME", "the table (goflow_records)"},                            \
@@ -45,7 +47,8 @@ enum {
 			"remove the oldest rows when more is held (K, M, G)"},                     \
 		{SQL_OPT_WINDOW, "time-window", "BACK[,AHEAD]",                                    \
 			"a time further from the receipt is replaced by it (30d,1d; 0: never)"}
-#define SQL_OPTION_LEDGER                                                                          \
+#define SQL_OPTIONS_OF_SERVERS                                                                     \
+	{SQL_OPT_AGGREGATES, "aggregates", "on|off", "keep sums per minute, hour and day (on)"},   \
 		{SQL_OPT_LEDGER_KEEP, "ledger-keep", "TIME",                                       \
 			"forget a stream so long after its last frame (30d)"}
 

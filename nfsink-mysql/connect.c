@@ -7,7 +7,7 @@
 #include "lib/log.h"
 #include "nfsink-mysql/nfsink_mysql.h"
 
-#define TEXT(x)  #x
+#define TEXT(x)   #x
 #define DIGITS(x) TEXT(x)
 
 const char *method_name(enum method m)
@@ -38,7 +38,7 @@ static void set_tls(struct my_conn *c)
 static void set_options(struct my_conn *c)
 {
 	const struct my_sink *s = c->s;
-	unsigned connect_s = 10, read_s = READ_SECONDS;
+	unsigned connect_s = 10, read_s = c->patient || s->migrate ? 0 : READ_SECONDS;
 	unsigned local = s->method == METHOD_AUTO || s->method == METHOD_LOAD;
 	if (s->defaults_file) {
 		mysql_options(c->db, MYSQL_READ_DEFAULT_FILE, s->defaults_file);
@@ -141,8 +141,8 @@ int my_connect(struct my_conn *c)
 		return ERR_RETRY;
 	}
 	set_options(c);
-	if (!mysql_real_connect(c->db, s->host, s->user, password(), s->database, s->port,
-		    s->socket, 0))
+	if (!mysql_real_connect(
+		    c->db, s->host, s->user, password(), s->database, s->port, s->socket, 0))
 		return my_failed(c, "connecting");
 	int err = check_tls(c);
 	if (!err)
@@ -169,7 +169,8 @@ struct my_conn *my_conn_new(struct my_sink *s)
 	c->text = malloc(TEXT_ROOM);
 	for (size_t i = 0; i < s->columns.count; i++)
 		c->column_of[s->columns.field[i]] = (uint8_t)i;
-	if (c->sql && c->arena && c->text && record_init(&c->record) == 0)
+	if (c->sql && c->arena && c->text && record_init(&c->record) == 0 &&
+		record_init(&c->again) == 0)
 		return c;
 	my_conn_free(c);
 	return NULL;
@@ -178,6 +179,7 @@ struct my_conn *my_conn_new(struct my_sink *s)
 void my_conn_free(struct my_conn *c)
 {
 	record_release(&c->record);
+	record_release(&c->again);
 	bulk_free(c);
 	free(c->text);
 	free(c->arena);

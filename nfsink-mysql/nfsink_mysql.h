@@ -2,11 +2,14 @@
 #ifndef NFSINK_MYSQL_H
 #define NFSINK_MYSQL_H
 
-#include <mysql.h>
+#include <mariadb/errmsg.h>
+#include <mariadb/mysql.h>
+#include <mariadb/mysqld_error.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/base.h"
 #include "lib/dirty.h"
 #include "lib/sink.h"
 #include "lib/sql.h"
@@ -83,7 +86,7 @@ struct my_conn {
 	size_t sql_len;
 	bool sql_full;
 
-	struct record record;
+	struct record record, again; /* in hand; and seen again by bisection */
 	struct piece texts[FIELD_COUNT]; /* of the record in hand, those of kind TEXT */
 	struct piece extra;              /* p NULL: there is none */
 	char *arena;                     /* ARENA_ROOM */
@@ -103,8 +106,10 @@ struct my_conn {
 	bool mine[BATCH_FRAMES_MAX]; /* frames of the batch that are to be stored */
 	struct dirty dirty;
 
-	uint64_t pruned_ns, merged_ns, figures_ns; /* when that was done last, monotonic; 0: not yet */
-	uint64_t refreshed_ns, refresh_cost_ns;
+	uint64_t pruned_ns, parted_ns, merged_ns, figures_ns; /* when that was done last, monotonic; 0: not yet */
+	uint64_t refreshed_ns;
+	bool patient;       /* it waits as long as a statement takes: the connection of the upkeep */
+	bool pruning;       /* begun, and not at its end */
 	uint64_t to_delete; /* rows of a table without partitions that are one too many */
 	unsigned error;     /* of the last failure */
 	char state[6];      /* its SQLSTATE */
@@ -128,6 +133,9 @@ const char *method_name(enum method m);
 /* Keeps the reason of a failure ("DOING: the server's words"), its number and SQLSTATE. Returns ERR_RETRY. */
 int my_failed(struct my_conn *c, const char *doing);
 int my_statement_failed(struct my_conn *c, const char *doing);
+
+/* Whether the last failure was that of a value or a constraint, which no retry can mend. */
+bool query_is_refusal(const struct my_conn *c);
 
 /* Begins a statement in c->sql, and adds to it. Only names made of letters, digits and underscores, numbers,
  * and what my_add_hex made, may be put into it. What does not fit is noticed by my_send. */
@@ -265,7 +273,7 @@ int aggregate_refresh(struct my_conn *c);
 /* upkeep.c ---------------------------------------------------------------------------------------- */
 
 /* As sink_ops.tick, on a connection of its own. */
-int upkeep_tick(void *connection);
+int upkeep_tick(void *connection, bool last);
 
 /* migrate.c --------------------------------------------------------------------------------------- */
 

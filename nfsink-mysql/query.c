@@ -30,6 +30,15 @@ int my_statement_failed(struct my_conn *c, const char *doing)
 		mysql_stmt_sqlstate(c->statement), mysql_stmt_error(c->statement));
 }
 
+bool query_is_refusal(const struct my_conn *c)
+{
+	/* data, constraints, and a trigger's SIGNAL; two that have no class of their own on every
+	 * server */
+	return strncmp(c->state, "22", 2) == 0 || strncmp(c->state, "23", 2) == 0 ||
+	       strncmp(c->state, "45", 2) == 0 || c->error == ER_TRUNCATED_WRONG_VALUE_FOR_FIELD ||
+	       c->error == ER_TOO_BIG_ROWSIZE;
+}
+
 static void add(struct my_conn *c, const char *format, va_list args)
 {
 	size_t room = SQL_ROOM - c->sql_len;

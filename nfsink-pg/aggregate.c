@@ -1,6 +1,7 @@
 /* Sums per minute, hour and day for dashboards: continuous aggregates on TimescaleDB, tables of the
  * same names and columns that upkeep fills elsewhere. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base.h"
@@ -8,7 +9,7 @@
 #include "lib/log.h"
 #include "nfsink-pg/nfsink_pg.h"
 
-#define RANGES_A_STEP 1000 /* dirty ranges that are taken at a time */
+#define NOTES_A_STEP 100000 /* of what is dirty that are taken at a time */
 
 /* What the sums are grouped by. */
 static const struct grouping {
@@ -135,7 +136,7 @@ int aggregate_prepare(struct pg_conn *c)
 {
 	int err = 0;
 	bool made = false;
-	for (size_t g = 0; g < LEN(groupings) && c->s->aggregates; g++)
+	for (size_t g = 0; g < LEN(groupings) && c->s->set.aggregates; g++)
 		for (size_t l = 0; l < LEN(levels) && !err && has_fields(c->s, &groupings[g]);
 			l++) {
 			struct aggregate a = aggregate_of(c->s, &groupings[g], l);
@@ -198,43 +199,63 @@ static int refresh_range(struct pg_conn *c, const char *from, const char *until)
 	return err;
 }
 
-static int refresh_ranges(struct pg_conn *c, const PGresult *ranges)
+/* From a row of the result on. */
+static int refresh_ranges(struct pg_conn *c, const PGresult *ranges, int first)
 {
 	int err = 0;
-	for (int i = 0; i < PQntuples(ranges) && !err; i++)
+	for (int i = first; i < PQntuples(ranges) && !err; i++)
 		err = refresh_range(c, PQgetvalue(ranges, i, 0), PQgetvalue(ranges, i, 1));
 	return err;
 }
 
-/* Takes dirty ranges out of their table, as ranges that do not touch. */
+/* " AND since >= ..." of what is dirty: beyond the age that rows are kept for, most are gone, and
+ * what came late must not take the place of their sums. Empty where there is no such age. */
+struct bound {
+	char sql[96];
+};
+
+static struct bound kept(const struct pg_sink *s)
+{
+	struct bound b = {""};
+	if (s->set.max_age_ns)
+		snprintf(b.sql, sizeof b.sql, " AND since >= now() - make_interval(secs => %llu)",
+			(unsigned long long)(s->set.max_age_ns / NS_PER_S));
+	return b;
+}
+
+/* Takes notes of what is dirty out of their table: a row with their number alone, then ranges that
+ * do not touch. */
 static PGresult *take_ranges(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
 	return pg_format(c, sql,
-		       "WITH gone AS (DELETE FROM \"%s\" WHERE ctid IN (SELECT ctid FROM \"%s\" "
-		       "LIMIT %d) RETURNING since, until) SELECT lower(r), upper(r) FROM (SELECT "
-		       "unnest(range_agg(tstzrange(since, until))) AS r FROM gone) AS ranges",
-		       c->s->dirty, c->s->dirty, RANGES_A_STEP)
+		       "WITH gone AS (DELETE FROM \"%s\" WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
+		       "\"%s\" LIMIT %d)) RETURNING since, until) SELECT count(*)::text, NULL FROM "
+		       "gone UNION ALL (SELECT lower(r)::text, upper(r)::text FROM (SELECT "
+		       "unnest(range_agg(tstzrange(since, until))) AS r FROM gone WHERE true%s) AS "
+		       "ranges)",
+		       c->s->dirty, c->s->dirty, NOTES_A_STEP, kept(c->s).sql)
 		       ? pg_query(c, "reading what is dirty", sql)
 		       : NULL;
 }
 
-/* On a hypertable the policies refresh what is recent, and a refresh cannot be part of a
- * transaction: the notes of old ranges are marked, refreshed, and only then removed. */
+/* On a hypertable the policies refresh what is recent (for three hours: here an hour is left for
+ * one that is late), and a refresh cannot be part of a transaction: the notes of old ranges are
+ * marked, refreshed, and only then removed. */
 static int refresh_old(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
 	const char *t = c->s->dirty;
 	if (!pg_format(c, sql,
-		    "DELETE FROM \"%s\" WHERE since > now() - interval '3 hours'; UPDATE \"%s\" "
+		    "DELETE FROM \"%s\" WHERE since > now() - interval '2 hours'; UPDATE \"%s\" "
 		    "SET "
 		    "taken = true; SELECT lower(r), upper(r) FROM (SELECT "
-		    "unnest(range_agg(tstzrange(since, until))) AS r FROM \"%s\" WHERE taken) AS "
+		    "unnest(range_agg(tstzrange(since, until))) AS r FROM \"%s\" WHERE taken%s) AS "
 		    "ranges",
-		    t, t, t))
+		    t, t, t, kept(c->s).sql))
 		return ERR_RETRY;
 	PGresult *ranges = pg_query(c, "reading what is dirty", sql);
-	int err = ranges ? refresh_ranges(c, ranges) : ERR_RETRY;
+	int err = ranges ? refresh_ranges(c, ranges, 0) : ERR_RETRY;
 	PQclear(ranges);
 	if (!err)
 		err = pg_format(c, sql, "DELETE FROM \"%s\" WHERE taken", t)
@@ -250,8 +271,8 @@ static int recompute_dirty(struct pg_conn *c)
 	PGresult *ranges = err ? NULL : take_ranges(c);
 	if (!ranges)
 		return ERR_RETRY;
-	bool more = PQntuples(ranges) > 0;
-	err = refresh_ranges(c, ranges);
+	bool more = atoi(PQgetvalue(ranges, 0, 0)) == NOTES_A_STEP;
+	err = refresh_ranges(c, ranges, 1);
 	PQclear(ranges);
 	if (!err)
 		err = pg_run(c, "committing the aggregates", "COMMIT");
@@ -260,7 +281,7 @@ static int recompute_dirty(struct pg_conn *c)
 
 int aggregate_refresh(struct pg_conn *c)
 {
-	if (!c->s->aggregates)
+	if (!c->s->set.aggregates)
 		return 0;
 	return c->layout == LAYOUT_HYPERTABLE ? refresh_old(c) : recompute_dirty(c);
 }

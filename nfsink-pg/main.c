@@ -10,13 +10,12 @@
 #define DAY_NS  (86400 * NS_PER_S)
 #define DAYS_NS (36500 * DAY_NS)
 
-enum { OPT_CHUNK = 256, OPT_COMPRESS, OPT_DIRECT, OPT_AGGREGATES };
+enum { OPT_CHUNK = 256, OPT_COMPRESS, OPT_DIRECT };
 
 static const struct opt options[] = {
 	{'d', "database", "CONNINFO", "connection string or URL of libpq, or a database's name"},
 	SQL_OPTIONS,
-	SQL_OPTION_LEDGER,
-	{OPT_AGGREGATES, "aggregates", "on|off", "keep sums per minute, hour and day (on)"},
+	SQL_OPTIONS_OF_SERVERS,
 	{OPT_CHUNK, "chunk-interval", "TIME", "TimescaleDB: what a chunk spans (1d)"},
 	{OPT_COMPRESS, "compress-after", "TIME",
 		"TimescaleDB: compress chunks so old; 0: never (1d)"},
@@ -24,12 +23,12 @@ static const struct opt options[] = {
 		"TimescaleDB: compress rows as they come in, where the server can (on)"},
 };
 
-static int set_switch(const char *name, const char *arg, bool *out)
+static int set_direct(struct pg_sink *s, const char *arg)
 {
-	*out = strcmp(arg, "on") == 0;
-	if (*out || strcmp(arg, "off") == 0)
+	s->direct_compress = strcmp(arg, "on") == 0;
+	if (s->direct_compress || strcmp(arg, "off") == 0)
 		return 0;
-	log_error("option --%s: found \"%s\", expected on or off", name, arg);
+	log_error("option --direct-compress: found \"%s\", expected on or off", arg);
 	return ERR_SYNTAX;
 }
 
@@ -49,8 +48,7 @@ static int option(void *self, int id, const char *arg)
 	case 'd': s->conninfo = arg; return conninfo_check(arg);
 	case OPT_CHUNK: return set_chunk(s, arg);
 	case OPT_COMPRESS: return opt_duration("compress-after", arg, DAYS_NS, &s->compress_ns);
-	case OPT_DIRECT: return set_switch("direct-compress", arg, &s->direct_compress);
-	case OPT_AGGREGATES: return set_switch("aggregates", arg, &s->aggregates);
+	case OPT_DIRECT: return set_direct(s, arg);
 	default: return sql_option(&s->set, id, arg);
 	}
 }
@@ -166,7 +164,6 @@ int main(int argc, char **argv)
 		.chunk_ns = DAY_NS,
 		.compress_ns = DAY_NS,
 		.direct_compress = true,
-		.aggregates = true,
 		.lock = PTHREAD_MUTEX_INITIALIZER};
 	log_init("nfsink-pg");
 	sql_defaults(&s.set);

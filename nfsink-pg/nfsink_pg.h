@@ -53,7 +53,7 @@ struct pg_sink {
 	struct sql_columns columns;
 	uint64_t chunk_ns;       /* of a hypertable */
 	uint64_t compress_ns;    /* chunks are compressed when they are so old; 0: never */
-	bool direct_compress, aggregates;
+	bool direct_compress;
 	char ledger[SQL_NAME_MAX + 1], dirty[SQL_NAME_MAX + 1];
 	pthread_mutex_t lock; /* of the rest */
 	bool said_direct, said_rival;
@@ -76,6 +76,8 @@ struct pg_conn {
 	/* of the connection that does the upkeep: when, monotonic, and whether no other sink does it */
 	uint64_t minutely_ns, hourly_ns, figures_ns, stored_before;
 	bool does_upkeep;
+	int64_t excess;     /* rows that --max-size has still to delete from a plain table */
+	uint64_t excess_ns; /* when the last of them went, monotonic */
 	char state[6];      /* SQLSTATE of the last failure */
 	char why[WHY_MAX];
 };

@@ -7,9 +7,11 @@
 #include "lib/base.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "lib/stage.h"
 #include "nfsink-pg/nfsink_pg.h"
 
-#define ROWS_A_STEP 5000
+#define ROWS_A_STEP     5000
+#define ESTIMATE_LAG_NS (10 * NS_PER_S)
 
 static void count_pruned(struct pg_sink *s, uint64_t n)
 {
@@ -122,6 +124,14 @@ static int drop_old_chunks(struct pg_conn *c)
 	return 0;
 }
 
+static int64_t chunks_bytes(struct pg_conn *c)
+{
+	char sql[SQL_ROOM];
+	return pg_format(c, sql, "SELECT hypertable_size('\"%s\"')", c->s->set.table)
+		       ? pg_number(c, sql, 0)
+		       : 0;
+}
+
 static int drop_oldest_chunk(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
@@ -133,7 +143,9 @@ static int drop_oldest_chunk(struct pg_conn *c)
 		    "count(*) > 1))",
 		    t, t))
 		return ERR_RETRY;
-	int64_t dropped = pg_number(c, sql, 0);
+	int64_t dropped = pg_number(c, sql, -1);
+	if (dropped < 0)
+		return pg_failed(c, NULL, "dropping a chunk");
 	count_pruned(c->s, (uint64_t)dropped);
 	return dropped > 0;
 }
@@ -141,55 +153,78 @@ static int drop_oldest_chunk(struct pg_conn *c)
 /* Rows ------------------------------------------------------------------------------------------
  */
 
-/* The oldest rows, or those older than the bound, a few; 1 where there may be more. */
-static int delete_rows(struct pg_conn *c, bool old)
+/* Deletes some rows: of those older than the bound, or else the oldest. Returns how many, or
+ * ERR_RETRY. */
+static int64_t delete_rows(struct pg_conn *c, const char *which, int64_t limit)
 {
-	char sql[SQL_ROOM], bound[96] = "";
+	char sql[SQL_ROOM];
 	const char *t = c->s->set.table;
-	if (old)
-		snprintf(bound, sizeof bound,
-			" WHERE last_switched < now() - make_interval(secs => %llu)",
-			max_age_s(c->s));
 	if (!pg_format(c, sql,
 		    "WITH gone AS (DELETE FROM \"%s\" WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
-		    "\"%s\"%s ORDER BY last_switched LIMIT %d)) RETURNING 1) SELECT count(*) FROM "
-		    "gone",
-		    t, t, bound, ROWS_A_STEP))
+		    "\"%s\" %s LIMIT %lld)) RETURNING 1) SELECT count(*) FROM gone",
+		    t, t, which, (long long)limit))
 		return ERR_RETRY;
 	int64_t gone = pg_number(c, sql, -1);
 	if (gone < 0)
 		return pg_failed(c, NULL, "deleting old rows");
 	count_pruned(c->s, (uint64_t)gone);
-	return gone == ROWS_A_STEP;
+	return gone;
 }
 
-/* The bytes that live rows hold: deleting gives nothing back before a VACUUM. */
-static int64_t live_bytes(struct pg_conn *c)
+static int delete_old(struct pg_conn *c)
+{
+	char bound[96];
+	snprintf(bound, sizeof bound, "WHERE last_switched < now() - make_interval(secs => %llu)",
+		max_age_s(c->s));
+	int64_t gone = delete_rows(c, bound, ROWS_A_STEP);
+	return gone < 0 ? ERR_RETRY : gone == ROWS_A_STEP;
+}
+
+/* How many rows are too many. The table's size does not tell: what deleting leaves behind is used
+ * again, not given back. So the bytes of a row, by a sample, times their number by the server's
+ * estimate, and the same share of the indexes. -1: not known. */
+static int64_t excess_rows(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
+	const char *t = c->s->set.table;
 	return pg_format(c, sql,
-		       "SELECT (pg_total_relation_size(relid) * (n_live_tup::float8 / "
-		       "greatest(n_live_tup + n_dead_tup, 1)))::bigint FROM pg_stat_user_tables "
-		       "WHERE relid = to_regclass('\"%s\"')",
-		       c->s->set.table)
-		       ? pg_number(c, sql, 0)
-		       : 0;
+		       "SELECT coalesce(sum(n_live_tup * (1 - least(1, %llu / nullif(live, 0)))), "
+		       "0)::bigint FROM "
+		       "(SELECT n_live_tup, pg_total_relation_size(relid) * least(1, n_live_tup * "
+		       "row_bytes / nullif(pg_relation_size(relid), 0)) AS live FROM "
+		       "pg_stat_user_tables, (SELECT avg(pg_column_size(one.*)) + 4 AS row_bytes "
+		       "FROM (SELECT * FROM \"%s\" LIMIT 1000) AS one) AS sample WHERE relid = "
+		       "to_regclass('\"%s\"')) AS found",
+		       (unsigned long long)c->s->set.max_size, t, t)
+		       ? pg_number(c, sql, -1)
+		       : -1;
+}
+
+/* The number is found once, and then worked off: estimates lag behind what was deleted. */
+static int delete_oldest(struct pg_conn *c)
+{
+	uint64_t now = monotonic_ns();
+	if (c->excess <= 0 && (!c->excess_ns || now - c->excess_ns > ESTIMATE_LAG_NS))
+		c->excess = excess_rows(c);
+	if (c->excess < 0)
+		return pg_failed(c, NULL, "finding how large the table is");
+	if (c->excess == 0)
+		return 0;
+	int64_t gone = delete_rows(
+		c, "ORDER BY last_switched", c->excess < ROWS_A_STEP ? c->excess : ROWS_A_STEP);
+	if (gone < 0)
+		return ERR_RETRY;
+	c->excess = gone ? c->excess - gone : 0;
+	c->excess_ns = now;
+	return c->excess > 0;
 }
 
 /* All -------------------------------------------------------------------------------------------
  */
 
-static int64_t table_bytes(struct pg_conn *c)
+static bool is_too_large(struct pg_conn *c, int64_t bytes)
 {
-	char sql[SQL_ROOM];
-	switch (c->layout) {
-	case LAYOUT_PARTITIONS: return partitions_bytes(c);
-	case LAYOUT_HYPERTABLE:
-		return pg_format(c, sql, "SELECT hypertable_size('\"%s\"')", c->s->set.table)
-			       ? pg_number(c, sql, 0)
-			       : 0;
-	default: return live_bytes(c);
-	}
+	return bytes > (int64_t)c->s->set.max_size;
 }
 
 static int keep_age(struct pg_conn *c)
@@ -197,18 +232,17 @@ static int keep_age(struct pg_conn *c)
 	switch (c->layout) {
 	case LAYOUT_PARTITIONS: return drop_old_partitions(c);
 	case LAYOUT_HYPERTABLE: return drop_old_chunks(c);
-	default: return delete_rows(c, true);
+	default: return delete_old(c);
 	}
 }
 
 static int keep_size(struct pg_conn *c)
 {
-	if (table_bytes(c) <= (int64_t)c->s->set.max_size)
-		return 0;
 	switch (c->layout) {
-	case LAYOUT_PARTITIONS: return drop_oldest_partition(c);
-	case LAYOUT_HYPERTABLE: return drop_oldest_chunk(c);
-	default: return delete_rows(c, false);
+	case LAYOUT_PARTITIONS:
+		return is_too_large(c, partitions_bytes(c)) ? drop_oldest_partition(c) : 0;
+	case LAYOUT_HYPERTABLE: return is_too_large(c, chunks_bytes(c)) ? drop_oldest_chunk(c) : 0;
+	default: return delete_oldest(c);
 	}
 }
 

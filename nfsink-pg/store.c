@@ -92,7 +92,7 @@ static int send_record(struct storing *st, struct record *r, struct copied *done
 	done->saturated += sql_row_saturated(&c->s->columns, r);
 	if (record_has(r, FIELD_received))
 		done->received_ns = r->received.ns;
-	if (c->s->aggregates && record_has(r, FIELD_last_switched))
+	if (c->s->set.aggregates && record_has(r, FIELD_last_switched))
 		dirty_note(&done->dirty, r->last_switched.ns);
 	return c->used >= COPY_FULL ? send_buffer(c) : 0;
 }
@@ -292,7 +292,17 @@ static int commit(struct pg_conn *c)
 	char sql[SQL_ROOM];
 	dirty_sql(&c->dirty, c->s->dirty, sql);
 	strcat(sql, "COMMIT");
-	return pg_run(c, "committing", sql);
+	PGresult *result = PQexec(c->db, sql);
+	int err = 0;
+	if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+		err = pg_failed(c, result, "committing");
+	} else if (strcmp(PQcmdStatus(result), "COMMIT") !=
+		   0) { /* and no error, if it had failed before */
+		snprintf(c->why, sizeof c->why, "committing: the server rolled back");
+		err = ERR_RETRY;
+	}
+	PQclear(result);
+	return err;
 }
 
 /* Records of frames that are not ours are duplicates; those that a frame of ours broke off before,

@@ -47,11 +47,46 @@ int timescale_prepare(struct pg_conn *c)
 	return err ? err : compression(c);
 }
 
+/* Notes which way it went; whether it is the first connection to do so. */
+static bool direct_known(struct pg_conn *c, bool works)
+{
+	struct pg_sink *s = c->s;
+	c->direct_checked = true;
+	pthread_mutex_lock(&s->lock);
+	bool first = !s->said_direct;
+	s->said_direct = true;
+	snprintf(s->figures.direct_compress, sizeof s->figures.direct_compress, "%s",
+		works ? "on" : "off");
+	pthread_mutex_unlock(&s->lock);
+	return first;
+}
+
+/* A hypertable that was there before may have no compression: it is not ours to switch that on. */
+static bool has_compression(struct pg_conn *c)
+{
+	char sql[SQL_ROOM];
+	const char *t = c->s->set.table;
+	if (!pg_format(c, sql,
+		    "SELECT 1 FROM timescaledb_information.hypertables WHERE hypertable_name = "
+		    "'%s' AND compression_enabled",
+		    t))
+		return false;
+	if (pg_number(c, sql, 0) == 1)
+		return true;
+	if (direct_known(c, false))
+		log_info(
+			"table \"%s\" is not compressed; to switch that on: ALTER TABLE \"%s\" SET "
+			"(timescaledb.compress, timescaledb.compress_orderby = 'last_switched "
+			"DESC'); SELECT add_compression_policy('%s', INTERVAL '1 day')",
+			t, t, t);
+	return false;
+}
+
 void timescale_direct(struct pg_conn *c)
 {
 	c->has_direct = false;
 	c->direct_checked = false;
-	if (c->layout != LAYOUT_HYPERTABLE || !c->s->direct_compress)
+	if (c->layout != LAYOUT_HYPERTABLE || !c->s->direct_compress || !has_compression(c))
 		return;
 	if (pg_number(c,
 		    "SELECT 1 FROM pg_settings WHERE name = "
@@ -82,21 +117,12 @@ static int64_t uncompressed_rows(struct pg_conn *c)
 /* The server switches it off silently, as for a trigger or a unique index: so it is looked at. */
 void timescale_check_direct(struct pg_conn *c)
 {
-	struct pg_sink *s = c->s;
-	c->direct_checked = true;
+	c->direct_checked =
+		true; /* also where it cannot be seen: a transaction that failed is tried again */
 	int64_t rows = uncompressed_rows(c);
-	if (rows < 0)
+	if (rows < 0 || !direct_known(c, rows == 0))
 		return;
-	bool works = rows == 0;
-	pthread_mutex_lock(&s->lock);
-	bool said = s->said_direct;
-	s->said_direct = true;
-	snprintf(s->figures.direct_compress, sizeof s->figures.direct_compress, "%s",
-		works ? "on" : "off");
-	pthread_mutex_unlock(&s->lock);
-	if (said)
-		return;
-	if (works)
+	if (rows == 0)
 		log_info("rows are compressed as they come in (direct compression)");
 	else
 		log_warn("the server did not compress rows as they came in: a unique index, a "

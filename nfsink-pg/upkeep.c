@@ -35,7 +35,7 @@ static void edge(struct pg_conn *c, const char *which, char *out, size_t cap)
 	char sql[SQL_ROOM];
 	char minute[SQL_NAME_MAX + 1];
 	/* the sums know it to the minute and have an index; of the rows it takes reading them */
-	bool sums = c->s->aggregates && c->layout != LAYOUT_HYPERTABLE;
+	bool sums = c->s->set.aggregates && c->layout != LAYOUT_HYPERTABLE;
 	PGresult *row = pg_format(c, sql,
 				"SELECT to_char(%s(%s) AT TIME ZONE 'UTC', "
 				"'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM \"%s\"",
@@ -96,14 +96,7 @@ static void refresh_figures(struct pg_conn *c, uint64_t now)
 static int minutely(struct pg_conn *c)
 {
 	int err = ledger_merge(c);
-	int more = 0;
-	if (!err && c->layout == LAYOUT_PARTITIONS)
-		more = partition_fill(c);
-	if (!err && more >= 0) {
-		err = aggregate_refresh(c);
-		more |= err > 0;
-	}
-	return err < 0 ? err : more;
+	return err ? err : aggregate_refresh(c);
 }
 
 static int make_ahead(struct pg_conn *c)
@@ -140,8 +133,12 @@ int upkeep_tick(void *connection, bool last)
 	bool hour = !c->hourly_ns || now - c->hourly_ns >= HOUR_NS || last;
 	int more = 0;
 	if (c->does_upkeep) {
-		more = do_due(c, minute, &c->minutely_ns, minutely);
+		/* at every tick: of a day that comes in at speed soon the rest goes to its own
+		 * place */
+		int strays = c->layout == LAYOUT_PARTITIONS ? partition_fill(c) : 0;
+		more = strays < 0 ? strays : do_due(c, minute, &c->minutely_ns, minutely);
 		if (more >= 0) {
+			more |= strays;
 			int left = do_due(c, hour, &c->hourly_ns, hourly);
 			more = left < 0 ? left : more | left;
 		}

@@ -26,7 +26,7 @@ setup() {
 
 sink() { nfsink-pg "$@" 2>>err; }
 
-count() { ask_pg "SELECT count(*) FROM ${1:-goflow_records}"; }
+count() { ask_pg "SELECT count(*) FROM goflow_records"; }
 
 # lines DAY COUNT: records of the day so many from today, a second apart
 lines() {
@@ -41,12 +41,12 @@ chunks() {
 }
 
 @test "nfsink-pg timescale: every field of every capture comes back from compressed rows as it is in JSON" {
-	: >all && : >lines
+	: >stream && : >lines
 	for capture in "$GOFLOW_EXAMPLES"/*.pcap; do
-		nfrecv -r "$capture" 2>/dev/null | nfdecode >>all 2>/dev/null
+		nfrecv -r "$capture" 2>/dev/null | nfdecode >>stream 2>/dev/null
 		nfrecv -r "$capture" 2>/dev/null | nfdecode -j >>lines 2>/dev/null
 	done
-	sink --fields all --time-window 0 <all
+	sink --fields all --time-window 0 <stream
 	ask_pg 'SELECT row_to_json(t) FROM goflow_records t' >rows
 	run python3 "$TOOLS/sqldiff.py" lines rows
 	[ "$status" -eq 0 ] || fail "$output"
@@ -108,6 +108,11 @@ chunks() {
 	lines 0 2000 | sink
 	same 2001 "$(count)"
 	same 2001 "$(ask_pg "SELECT sum(flows) FROM goflow_day")"
+	grep -q 'table "goflow_records" is not compressed; to switch that on: ALTER TABLE' err || fail "$(cat err)"
+	mend=$(sed -n 's/.*to switch that on: //p' err)
+	ask_pg "$mend" >/dev/null
+	lines 0 2000 | sink
+	grep -q "rows are compressed as they come in" err || fail "$(cat err)"
 }
 
 @test "nfsink-pg timescale: a stream that arrives again and rival writers store each record once" {
@@ -121,4 +126,13 @@ chunks() {
 		wait "$pid" || fail "$(cat err?)"
 	done
 	same "$records" "$(count)"
+}
+
+@test "nfsink-pg timescale: a forged time of 2106 makes no chunk; late rows of chunks that went leave their sums alone" {
+	{ lines -9 2000 && lines 0 10 && echo '{"received":"2026-11-20T10:00:00Z","last_switched":"2106-02-07T06:28:15Z","in_bytes":1}'; } | sink
+	same 1 "$(total err retimed)"
+	same 0 "$(ask_pg "SELECT count(*) FROM timescaledb_information.chunks WHERE range_end > '2100-01-01Z'")"
+	sink --max-age 6 </dev/null
+	{ lines -9 20 && lines 0 10; } | sink --max-age 6
+	same "2000|200000" "$(ask_pg "SELECT flows, bytes FROM goflow_day WHERE bucket = '$(date -u -d '-9 days' +%Y-%m-%d)'")"
 }

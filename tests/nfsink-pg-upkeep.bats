@@ -93,6 +93,61 @@ agree() {
 	same "" "$(partitions)"
 }
 
+@test "nfsink-pg upkeep: --max-size of a table without partitions deletes what is too much, once" {
+	ask_pg "CREATE TABLE goflow_records (last_switched timestamptz NOT NULL)"
+	{ lines -2 20000 && lines -1 20000; } | sink --aggregates off
+	ask_pg "ANALYZE goflow_records"
+	size=$(ask_pg "SELECT pg_total_relation_size('goflow_records')")
+	sink --aggregates off --max-size $((size / 2)) </dev/null
+	left=$(count)
+	[ "$left" -gt 15000 ] && [ "$left" -lt 25000 ] || fail "$left rows are left"
+	same 20000 "$(ask_pg "SELECT greatest(20000, count(*)) FROM goflow_records WHERE last_switched >= '$(day -1)'")"
+	ask_pg "VACUUM ANALYZE goflow_records" # leaves the file as large as it was, or nearly
+	sink --aggregates off --max-size $((size / 2)) </dev/null
+	[ "$(count)" -gt $((left - 1000)) ] || fail "$left rows became $(count)"
+}
+
+@test "nfsink-pg upkeep: a table without partitions is pruned while inserting goes on" {
+	ask_pg "CREATE TABLE goflow_records (last_switched timestamptz NOT NULL, src_port integer);
+		INSERT INTO goflow_records SELECT now() - interval '20 days' FROM generate_series(1, 60000)"
+	mkfifo in
+	nfsink-pg --aggregates off --max-age 10 --linger 10ms --batch 100 <in 2>err &
+	pid=$!
+	exec 9>in
+	while ! ended $pid && [ "$(ask_pg "SELECT count(*) FROM goflow_records WHERE src_port IS NULL")" -gt 0 ]; do
+		lines 0 200 >&9
+		sent=$((${sent:-0} + 200))
+	done
+	exec 9>&-
+	wait $pid || fail "$(cat err)"
+	same "$sent" "$(count)"
+	same 0 "$(total err retries)"
+}
+
+@test "nfsink-pg upkeep: of a day that comes in while it runs, the rest goes to its own partition at once" {
+	sink </dev/null
+	mkfifo in
+	nfsink-pg --linger 10ms <in 2>err &
+	pid=$!
+	exec 9>in
+	lines -40 10 >&9
+	moved() { same 10 "$(count "goflow_records_p$(date -u -d '-40 days' +%Y%m%d)")"; }
+	wait_for 20 moved
+	same 0 "$(count goflow_records_other)"
+	exec 9>&-
+	wait $pid || fail "$(cat err)"
+}
+
+@test "nfsink-pg upkeep: late rows of a day whose partition went leave its sums alone" {
+	{ lines -9 300 && lines 0 10; } | sink
+	sink --max-age 6 </dev/null
+	same 10 "$(count)"
+	{ lines -9 20 && lines 0 10; } | sink --max-age 6
+	same 300 "$(ask_pg "SELECT flows FROM goflow_day WHERE bucket = '$(day -9)'")"
+	same 20 "$(ask_pg "SELECT flows FROM goflow_day WHERE bucket = '$(day 0)'")"
+	same 0 "$(count goflow_dirty)"
+}
+
 @test "nfsink-pg upkeep: the ledger becomes ranges, and old streams are forgotten" {
 	for k in 1 2 3; do
 		nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v5.pcap" --loop 3 2>/dev/null | nfdecode --stream-id 0${k}0102030405060708090a0b0c0d0e0f 2>/dev/null

@@ -101,78 +101,76 @@ ask_pg() {
 	psql -XAtq -v ON_ERROR_STOP=1 -c "$1"
 }
 
-# The program of MariaDB's server, or nothing.
-mariadb_server() {
-	PATH=$PATH:/usr/sbin:/usr/local/sbin command -v mariadbd
+# MariaDB ---------------------------------------------------------------------------------------
+
+mariadbd_path() {
+	command -v mariadbd || ls /usr/sbin/mariadbd 2>/dev/null
 }
 
 # need_mariadb: skips, saying so, where there is none.
 need_mariadb() {
-	[ -n "$(mariadb_server)" ] || skip "MariaDB's server is not installed"
-	need_command mariadb mariadb-install-db
+	[ -n "$(mariadbd_path)" ] || skip "MariaDB's server is not installed"
 }
 
-# start_mariadb [OPTION...]: sets up and starts one in a folder of its own; sets my_dir, my_socket and my_port
-# (of TCP). Its account goflow has no password, comes from anywhere and owns every database goflow*; root comes
-# by the socket. What is committed outlives a kill.
+# start_mariadb [OPTION...]: sets up and starts one in a folder of its own; sets my_dir, my_port, MYSQL_UNIX_PORT (which the
+# library and the client take for granted), SQL_USERNAME goflow without a password, and SQL_DB goflow.
 start_mariadb() {
 	my_dir=$(mktemp -d "${TMPDIR:-/tmp}/my.XXXXXX")
 	my_options=("$@")
-	[ "$(id -u)" != 0 ] || chown mysql: "$my_dir"
-	my_socket=$my_dir/s
+	my_user=$(id -un)
+	if [ "$my_user" = root ]; then
+		my_user=mysql
+		getent passwd mysql >/dev/null || my_user=nobody
+		chown "$my_user" "$my_dir"
+	fi
 	my_port=$(free_tcp_port)
-	export my_dir my_socket my_port
-	(cd "$my_dir" && as mysql mariadb-install-db --no-defaults --datadir="$my_dir/data" --skip-test-db \
-		--auth-root-authentication-method=normal --innodb-log-file-size=8M >"$my_dir/install.log" 2>&1 3>&- 9>&-) ||
-		fail "mariadb-install-db: $(tail -5 "$my_dir/install.log")" || return 1
+	MYSQL_UNIX_PORT=$my_dir/sock SQL_USERNAME=goflow SQL_DB=goflow
+	export MYSQL_UNIX_PORT SQL_USERNAME SQL_DB my_dir my_port
+	unset SQL_PASSWORD MYSQL_PWD SQL_SERVER
+	mariadb-install-db --no-defaults --datadir="$my_dir/data" --user="$my_user" --auth-root-authentication-method=normal \
+		--skip-test-db >"$my_dir/install.log" 2>&1 || fail "mariadb-install-db: $(tail -5 "$my_dir/install.log")"
 	run_mariadb || return 1
-	admin_my "CREATE DATABASE goflow; CREATE USER goflow@'%'; GRANT ALL ON \`goflow%\`.* TO goflow@'%'"
-	my_database=goflow
+	mariadb --no-defaults -S "$MYSQL_UNIX_PORT" -u root -e "CREATE DATABASE goflow; CREATE USER goflow@localhost;
+		GRANT ALL ON *.* TO goflow@localhost WITH GRANT OPTION; CREATE USER goflow@'127.0.0.1'; GRANT ALL ON *.* TO goflow@'127.0.0.1'"
 }
 
-# run_mariadb: starts the one that was made (again).
+# run_mariadb: starts the one that was made (again), and waits for it.
 run_mariadb() {
-	(cd "$my_dir" && as mysql "$(mariadb_server)" --no-defaults --datadir="$my_dir/data" \
-		--socket="$my_socket" --port="$my_port" --bind-address=127.0.0.1 --skip-name-resolve \
-		--innodb-flush-log-at-trx-commit=2 --innodb-buffer-pool-size=32M --innodb-log-file-size=8M \
-		--pid-file="$my_dir/data/pid" ${my_options[@]+"${my_options[@]}"} \
-		</dev/null >>"$my_dir/log" 2>&1 3>&- 9>&- &)
-	wait_for 60 admin_my "SELECT 1" || fail "MariaDB does not start: $(tail -5 "$my_dir/log")" || return 1
-	cp "$my_dir/data/pid" "$my_dir/pid" # its own goes when it ends
+	"$(mariadbd_path)" --no-defaults --datadir="$my_dir/data" --user="$my_user" --socket="$MYSQL_UNIX_PORT" --port="$my_port" \
+		--bind-address=127.0.0.1 --pid-file="$my_dir/pid" --innodb-flush-log-at-trx-commit=2 --skip-name-resolve \
+		${my_options[@]+"${my_options[@]}"} >>"$my_dir/log" 2>&1 3>&- 9>&- &
+	wait_for 60 mariadb_answers || fail "MariaDB does not start: $(tail -5 "$my_dir/log")"
 }
 
-# The server's process id, to be killed or stopped.
-mariadb_pid() {
-	cat "$my_dir/pid"
+mariadb_answers() {
+	[ -s "$my_dir/pid" ] && mariadb --no-defaults -S "$MYSQL_UNIX_PORT" -u root -e "SELECT 1"
 }
 
-# end_mariadb [SIGNAL]: TERM, or KILL, which is as good as a crash; the folder stays.
+# end_mariadb [SIGNAL]: TERM, or KILL; the folder stays.
 end_mariadb() {
-	kill -CONT "$(mariadb_pid)" 2>/dev/null || return 0
-	kill -"${1:-TERM}" "$(mariadb_pid)" 2>/dev/null || return 0
-	wait_for 60 ended "$(mariadb_pid)"
+	local server
+	server=$(cat "$my_dir/pid" 2>/dev/null) || return 0
+	kill "-${1:-TERM}" "$server" 2>/dev/null || return 0
+	wait_for 60 ended "$server"
+	rm -f "$my_dir/pid"
 }
 
 # remove_mariadb: ends it and removes the folder.
 remove_mariadb() {
 	[ -n "${my_dir:-}" ] || return 0
-	[ ! -f "$my_dir/pid" ] || end_mariadb KILL || true
+	end_mariadb KILL
 	rm -rf "$my_dir"
 }
 
-# new_my_database NAME: an empty one of the account goflow's; my_database becomes it.
-new_my_database() {
-	admin_my "CREATE DATABASE $1" && my_database=$1
+# new_mariadb_database NAME: an empty one; SQL_DB becomes it.
+new_mariadb_database() {
+	SQL_DB=$1
+	mariadb --no-defaults -S "$MYSQL_UNIX_PORT" -u root -e "CREATE DATABASE $1"
 }
 
-# admin_my SQL: as root.
-admin_my() {
-	mariadb --no-defaults -S "$my_socket" -u root -BNe "$1"
-}
-
-# ask_my SQL: as the sink's account in $my_database; the answer, fields with tabs between them.
+# ask_my SQL: the answer, fields with tabs between them.
 ask_my() {
-	mariadb --no-defaults -S "$my_socket" -u goflow -D "$my_database" -BNe "$1"
+	mariadb --no-defaults -S "$MYSQL_UNIX_PORT" -u goflow --batch --skip-column-names --raw "$SQL_DB" -e "$1"
 }
 
 # A TCP port of 127.0.0.1 that nobody has just now.

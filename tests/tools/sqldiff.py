@@ -5,19 +5,21 @@ exactly stands for what its column holds at its largest. Prints how many records
 Python's standard library only."""
 import collections
 import datetime
+import ipaddress
 import json
 import re
 import sys
 
 TIME = re.compile(r"^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(\.\d+)?(Z|\+00:00|\+00)?$")
+IPV6 = re.compile(r"^(?=.*:.*:)(?!([0-9a-f]{2}:){5}[0-9a-f]{2}$)[0-9a-f:.]+$")
 EPOCH = datetime.datetime(1970, 1, 1)
 
 
 def plain(value):
-    """A time as microseconds since 1970, anything else as it is."""
+    """A time as microseconds since 1970, an IPv6 address in one of its forms, anything else as it is."""
     found = TIME.match(value) if isinstance(value, str) else None
     if not found:
-        return value
+        return str(ipaddress.ip_address(value)) if isinstance(value, str) and IPV6.match(value) else value
     whole = datetime.datetime.strptime(found[1] + " " + found[2], "%Y-%m-%d %H:%M:%S") - EPOCH
     return (whole.days * 86400 + whole.seconds) * 10**6 + int(((found[3] or ".")[1:] + "000000")[:6])
 

@@ -1,0 +1,193 @@
+/* Retention: whole partitions are dropped; a table without them loses old rows in small, paced
+ * steps. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/err.h"
+#include "lib/log.h"
+#include "lib/stage.h"
+#include "nfsink-mysql/nfsink_mysql.h"
+
+#define HOUR_NS     (3600 * NS_PER_S)
+#define ROWS_A_STEP 2000
+
+struct part {
+	char name[SQL_NAME_MAX + 1];
+	char until[32]; /* "2026-11-23 00:00:00", or MAXVALUE */
+	uint64_t bytes;
+	int64_t rows;
+};
+
+static void count_pruned(struct my_conn *c, uint64_t n)
+{
+	pthread_mutex_lock(&c->s->lock);
+	c->s->figures.pruned += n;
+	pthread_mutex_unlock(&c->s->lock);
+}
+
+/* The first partition in the order of time, or of those behind "old". Returns 1, 0 (none), or
+ * ERR_RETRY. */
+static int first_part(struct my_conn *c, struct part *p)
+{
+	my_sql(c,
+		"SELECT PARTITION_NAME, REPLACE(PARTITION_DESCRIPTION, '''', ''), DATA_LENGTH + "
+		"INDEX_LENGTH, TABLE_ROWS FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = "
+		"DATABASE() AND TABLE_NAME = '%s' AND (PARTITION_NAME <> 'old' OR TABLE_ROWS > 0) "
+		"ORDER BY PARTITION_ORDINAL_POSITION LIMIT 1",
+		c->s->set.table);
+	MYSQL_RES *rows = my_rows(c, "pruning");
+	if (!rows)
+		return ERR_RETRY;
+	MYSQL_ROW row = mysql_fetch_row(rows);
+	if (row) {
+		snprintf(p->name, sizeof p->name, "%s", row[0]);
+		snprintf(p->until, sizeof p->until, "%s", row[1]);
+		p->bytes = row[2] ? strtoull(row[2], NULL, 10) : 0;
+		p->rows = row[3] ? strtoll(row[3], NULL, 10) : 0;
+	}
+	mysql_free_result(rows);
+	return row != NULL;
+}
+
+/* "old" and the last day stay, without their rows. */
+static int drop_part(struct my_conn *c, const struct part *p, const char *why)
+{
+	bool old = strcmp(p->name, "old") == 0;
+	my_sql(c, "ALTER TABLE `%s` %s PARTITION `%s`", c->s->set.table, old ? "TRUNCATE" : "DROP",
+		p->name);
+	int err = my_send(c, "dropping a partition");
+	if (err)
+		return err;
+	count_pruned(c, 1);
+	log_info(
+		"partition removed partition=%s because=%s bytes=%" PRIu64, p->name, why, p->bytes);
+	return 1;
+}
+
+static void cut_off(const struct my_conn *c, char out[DATETIME_LEN + 1])
+{
+	uint64_t now = instant_now().ns, age = c->s->set.max_age_ns;
+	*values_datetime(age < now ? now - age : 0, out) = '\0';
+}
+
+/* The size of the table and its indexes, as of now. */
+static int table_bytes(struct my_conn *c, int64_t *bytes)
+{
+	*bytes = 0;
+	my_sql(c, "ANALYZE NO_WRITE_TO_BINLOG TABLE `%s`", c->s->set.table);
+	int err = my_send(c, "measuring the table");
+	my_sql(c,
+		"SELECT DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES WHERE "
+		"TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '%s'",
+		c->s->set.table);
+	return err ? err : my_number(c, "measuring the table", bytes);
+}
+
+/* Today's partition is what is being written: it is not dropped for its size. */
+static bool is_today(const char *until)
+{
+	char now[DATETIME_LEN + 1];
+	*values_datetime(instant_now().ns, now) = '\0';
+	return strcmp(until, now) > 0;
+}
+
+static void say_too_small(struct my_conn *c)
+{
+	pthread_mutex_lock(&c->s->lock);
+	bool said = c->s->said_size;
+	c->s->said_size = true;
+	pthread_mutex_unlock(&c->s->lock);
+	if (!said)
+		log_warn("today alone is larger than --max-size, and is kept table=%s",
+			c->s->set.table);
+}
+
+static int prune_partitions(struct my_conn *c)
+{
+	char edge[DATETIME_LEN + 1];
+	int64_t bytes = 0;
+	struct part p;
+	int got = first_part(c, &p);
+	if (got <= 0)
+		return got;
+	if (c->s->set.max_age_ns) {
+		cut_off(c, edge);
+		if (strcmp(p.until, edge) <= 0)
+			return drop_part(c, &p, "max-age");
+	}
+	if (!c->s->set.max_size)
+		return 0;
+	int err = table_bytes(c, &bytes);
+	if (err || (uint64_t)bytes <= c->s->set.max_size)
+		return err;
+	got = first_part(c, &p); /* as measured now */
+	if (got > 0 && !is_today(p.until))
+		return drop_part(c, &p, "max-size");
+	say_too_small(c);
+	return got < 0 ? got : 0;
+}
+
+/* Deletes some of the oldest rows. Returns how many, or ERR_RETRY. */
+static int delete_some(struct my_conn *c, const char *before, uint64_t count)
+{
+	my_sql(c, "DELETE FROM `%s`%s%s%s ORDER BY `last_switched` LIMIT %" PRIu64, c->s->set.table,
+		before ? " WHERE `last_switched` < '" : "", before ? before : "", before ? "'" : "",
+		count);
+	int err = my_send(c, "deleting old rows");
+	if (err)
+		return err;
+	uint64_t n = mysql_affected_rows(c->db);
+	count_pruned(c, n);
+	return (int)n;
+}
+
+/* How many rows are too many, by the average of all. */
+static int find_excess(struct my_conn *c)
+{
+	int64_t bytes, rows = 0;
+	int err = c->s->set.max_size ? table_bytes(c, &bytes) : 0;
+	if (err || !c->s->set.max_size || (uint64_t)bytes <= c->s->set.max_size)
+		return err;
+	my_sql(c, "SELECT COUNT(*) FROM `%s`", c->s->set.table);
+	err = my_number(c, "measuring the table", &rows);
+	double share = (double)((uint64_t)bytes - c->s->set.max_size) / (double)bytes;
+	c->to_delete = (uint64_t)(share * (double)rows);
+	return err;
+}
+
+/* One step a call: the inserts go on in between. */
+static int prune_rows(struct my_conn *c)
+{
+	char edge[DATETIME_LEN + 1];
+	if (c->to_delete) {
+		uint64_t count = c->to_delete < ROWS_A_STEP ? c->to_delete : ROWS_A_STEP;
+		int n = delete_some(c, NULL, count);
+		c->to_delete = n <= 0 ? 0 : c->to_delete - (uint64_t)n;
+		return n < 0 ? n : c->to_delete > 0;
+	}
+	if (!c->s->set.max_age_ns)
+		return 0;
+	cut_off(c, edge);
+	int n = delete_some(c, edge, ROWS_A_STEP);
+	return n < 0 ? n : n == ROWS_A_STEP;
+}
+
+int retention(struct my_conn *c)
+{
+	uint64_t now = monotonic_ns();
+	if (!c->s->set.max_age_ns && !c->s->set.max_size)
+		return 0;
+	if (c->pruned_ns && now - c->pruned_ns < HOUR_NS)
+		return 0;
+	int err = c->layout == LAYOUT_PLAIN && !c->pruning ? find_excess(c) : 0;
+	c->pruning = true;
+	if (!err)
+		err = c->layout == LAYOUT_PARTITIONS ? prune_partitions(c) : prune_rows(c);
+	if (err)
+		return err; /* there is more, or it is tried again */
+	c->pruning = false;
+	c->pruned_ns = now;
+	return 0;
+}

@@ -1,0 +1,168 @@
+/* Storing a batch: one transaction of the ledger, the rows, and the minutes that they touch. */
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/err.h"
+#include "lib/stage.h"
+#include "nfsink-mysql/nfsink_mysql.h"
+
+static const struct {
+	int (*add)(struct my_conn *c, const struct record *r);
+	int (*send)(struct my_conn *c);
+} methods[] = {
+	[METHOD_BULK] = {bulk_add, bulk_send},
+	[METHOD_LOAD] = {load_add, load_send},
+	[METHOD_INSERT] = {insert_add, insert_send},
+};
+
+/* The records of a batch's own frames, one after the other. */
+struct walk {
+	const struct my_conn *c;
+	const struct sink_batch *batch;
+	struct record *record;
+	struct sink_result *result; /* NULL: seen before, nothing is counted */
+	struct frame_iter it;
+	size_t frame;      /* in hand; batch->count: none left */
+	uint64_t of_frame; /* records of it so far */
+	bool begun;
+};
+
+/* A frame that breaks off, its checksum holding, was written wrong: the rest is lost. */
+static void end_frame(struct walk *w)
+{
+	const struct frame *f = &w->batch->frames[w->frame];
+	if (w->result && w->of_frame < f->records)
+		w->result->refused += f->records - w->of_frame;
+	w->frame++;
+	w->begun = false;
+}
+
+/* The next record; false at the end. */
+static bool walk_next(struct walk *w)
+{
+	for (; w->frame < w->batch->count; end_frame(w)) {
+		const struct frame *f = &w->batch->frames[w->frame];
+		bool mine = w->c->mine[w->frame];
+		if (!w->begun) {
+			w->begun = true;
+			w->of_frame = mine ? 0 : f->records;
+			frame_begin(&w->it, f, w->record);
+		}
+		if (!mine || frame_next(&w->it, w->record) <= 0)
+			continue;
+		w->of_frame++;
+		bool retimed = sql_row_time(&w->c->s->set, w->record);
+		if (w->result)
+			w->result->retimed += retimed;
+		return true;
+	}
+	return false;
+}
+
+/* Inserts `count` records from number `first` of the batch on, without knowing whether the server
+ * takes them. Returns as the methods' send; the last of them is left in c->again. */
+static int insert_some(
+	struct my_conn *c, const struct sink_batch *batch, uint64_t first, uint64_t count)
+{
+	struct walk walk = {.c = c, .batch = batch, .record = &c->again};
+	bool fits = true;
+	for (uint64_t i = 0; i < first && walk_next(&walk); i++)
+		;
+	c->rows = 0;
+	for (uint64_t i = 0; i < count && fits && walk_next(&walk); i++)
+		fits = insert_add(c, &c->again) == 0;
+	if (fits)
+		return insert_send(c);
+	c->rows = 0;
+	snprintf(c->why, sizeof c->why, "the row is larger than a packet of the server may be");
+	return 1;
+}
+
+/* Stores what was refused together: in halves, down to the row that is refused alone. */
+static int bisect(struct my_conn *c, const struct sink_batch *batch, uint64_t first, uint64_t count,
+	struct sink_result *result)
+{
+	int got = insert_some(c, batch, first, count);
+	if (got < 0)
+		return got;
+	if (got == 0) {
+		result->stored += count;
+		return 0;
+	}
+	if (count == 1) {
+		sink_refuse(result, &c->again, c->why);
+		return 0;
+	}
+	int err = bisect(c, batch, first, count / 2, result);
+	return err ? err : bisect(c, batch, first + count / 2, count - count / 2, result);
+}
+
+/* Sends the rows that wait, the last of which is number next - 1 of the batch. */
+static int send_rows(struct my_conn *c, const struct sink_batch *batch, uint64_t next,
+	struct sink_result *result)
+{
+	size_t rows = c->rows;
+	if (rows == 0)
+		return 0;
+	int got = methods[c->method].send(c);
+	if (got == 0)
+		result->stored += rows;
+	return got <= 0 ? got : bisect(c, batch, next - rows, rows, result);
+}
+
+/* Adds the record in hand, number `number` of the batch, sending first where that makes room. */
+static int add_row(struct my_conn *c, const struct sink_batch *batch, uint64_t number,
+	struct sink_result *result)
+{
+	if (methods[c->method].add(c, &c->record) == 0)
+		return 0;
+	int err = send_rows(c, batch, number, result);
+	if (err || methods[c->method].add(c, &c->record) == 0)
+		return err;
+	return bisect(c, batch, number, 1, result); /* which says how large it may be */
+}
+
+static int store_rows(struct my_conn *c, const struct sink_batch *batch, struct sink_result *result)
+{
+	struct walk walk = {.c = c, .batch = batch, .record = &c->record, .result = result};
+	uint64_t number = 0;
+	c->rows = 0;
+	c->dirty.count = 0;
+	for (; walk_next(&walk); number++) {
+		if (record_has(&c->record, FIELD_last_switched))
+			dirty_note(&c->dirty, c->record.last_switched.ns);
+		if (record_has(&c->record, FIELD_received))
+			result->received_ns = c->record.received.ns;
+		int err = add_row(c, batch, number, result);
+		if (err)
+			return err;
+	}
+	return send_rows(c, batch, number, result);
+}
+
+static int store_within(
+	struct my_conn *c, const struct sink_batch *batch, struct sink_result *result)
+{
+	int err = my_run(c, "beginning", "START TRANSACTION");
+	if (!err)
+		err = ledger_claim(c, batch);
+	for (size_t i = 0; i < batch->count && !err; i++)
+		result->duplicate += c->mine[i] ? 0 : batch->frames[i].records;
+	if (!err)
+		err = store_rows(c, batch, result);
+	if (!err)
+		err = aggregate_note(c);
+	return err ? err : my_run(c, "committing", "COMMIT");
+}
+
+int store_batch(void *connection, const struct sink_batch *batch, struct sink_result *result)
+{
+	struct my_conn *c = connection;
+	int err = store_within(c, batch, result);
+	if (err)
+		return err; /* the connection is closed, and with it the transaction rolled back */
+	pthread_mutex_lock(&c->s->lock);
+	c->s->stored_ns = monotonic_ns();
+	pthread_mutex_unlock(&c->s->lock);
+	return 0;
+}
