@@ -90,8 +90,8 @@ unsigned sql_row_saturated(const struct sql_columns *c, const struct record *r);
  * nothing; ERR_TOO_LARGE where it does not fit into cap. */
 int sql_row_extra(const struct sql_columns *c, const struct record *r, char *out, size_t cap);
 
-/* Text as a database takes it: valid UTF-8 without NUL. Returns the length; *p is the text itself where it
+/* Text as a database takes it: valid UTF-8 without NUL. Returns the length; *text is the text itself where it
  * is so already, else `out`, which has 3 * t->len bytes: every bad byte has become U+FFFD. */
-size_t sql_text(const struct text *t, const char **p, char *out);
+size_t sql_text(const struct text *t, const char **text, char *out);
 
 #endif

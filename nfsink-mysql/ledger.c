@@ -33,7 +33,8 @@ static size_t sort_frames(const struct sink_batch *batch, struct order *order)
 	for (size_t i = 0; i < batch->count; i++)
 		if (batch->frames[i].numbered)
 			order[count++] = (struct order){&batch->frames[i], i};
-	qsort(order, count, sizeof *order, compare_orders);
+	if (count)
+		qsort(order, count, sizeof *order, compare_orders);
 	return count;
 }
 
@@ -56,7 +57,7 @@ static int insert_rows(
 /* Claims all at once; where some were there already, one at a time to see which. */
 static int claim_keys(struct my_conn *c, const struct order *order, size_t count)
 {
-	uint64_t inserted;
+	uint64_t inserted = 0;
 	int err = my_run(c, "writing the ledger", "SAVEPOINT claims");
 	if (!err)
 		err = insert_rows(c, order, count, &inserted);

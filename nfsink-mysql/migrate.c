@@ -38,7 +38,7 @@ static int find_type(struct migration *m, const char *name, const char *suffix, 
 
 static int find_types(struct migration *m)
 {
-	char type[TYPE_MAX];
+	char type[TYPE_MAX] = "";
 	int err = 0;
 	for (size_t id = 0; id < FIELD_COUNT && !err; id++) {
 		err = find_type(m, fields[id].name, "", m->type[id]);

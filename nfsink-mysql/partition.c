@@ -107,6 +107,8 @@ static int send_list(struct my_conn *c)
 /* Splits "old", which ends at `end`: a partition for each of the days, and for each gap between. */
 static int split_old(struct my_conn *c, const int64_t *days, size_t count, int64_t end)
 {
+	if (count == 0)
+		return 0;
 	my_sql(c, "ALTER TABLE `%s` REORGANIZE PARTITION `old` INTO (", c->s->set.table);
 	add_old(c, days[0]);
 	for (size_t i = 0; i < count; i++) {

@@ -271,7 +271,7 @@ static int recompute_dirty(struct pg_conn *c)
 	PGresult *ranges = err ? NULL : take_ranges(c);
 	if (!ranges)
 		return ERR_RETRY;
-	bool more = atoi(PQgetvalue(ranges, 0, 0)) == NOTES_A_STEP;
+	bool more = strtol(PQgetvalue(ranges, 0, 0), NULL, 10) == NOTES_A_STEP;
 	err = refresh_ranges(c, ranges, 1);
 	PQclear(ranges);
 	if (!err)

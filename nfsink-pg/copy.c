@@ -62,11 +62,12 @@ static char *put_time(char *p, const struct instant *t)
 
 static char *put_word(char *p, enum field_id id, uint8_t v)
 {
-	char number[20];
 	const char *word = field_word(id, v);
 	if (word)
 		return put_bytes(p, word, strlen(word));
-	return put_bytes(p, number, (size_t)(jsontext_decimal(number, v) - number));
+	char *end = jsontext_decimal(p + 4, v);
+	put32(p, (uint32_t)(end - p - 4));
+	return end;
 }
 
 /* Text is cleaned into the place where it will stand. */

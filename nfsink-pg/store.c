@@ -158,12 +158,14 @@ static bool copy_sql(const struct pg_conn *c, char **p, const char *end)
 {
 	const struct sql_columns *columns = &c->s->columns;
 	char *o = *p;
-	if (end - o < SQL_ROOM)
+	if (end - o < SQL_ROOM) /* all names of all fields take a fraction of that */
 		return false;
-	o += sprintf(o, "SAVEPOINT batch; COPY \"%s\" (", c->s->set.table);
+	o += snprintf(o, SQL_ROOM, "SAVEPOINT batch; COPY \"%s\" (", c->s->set.table);
 	for (size_t i = 0; i < columns->count; i++)
-		o += sprintf(o, "%s\"%s\"", i ? ", " : "", fields[columns->field[i]].name);
-	o += sprintf(o, "%s) FROM STDIN (FORMAT binary)", columns->extra ? ", extra" : "");
+		o += snprintf(
+			o, SQL_NAME_MAX, "%s\"%s\"", i ? ", " : "", fields[columns->field[i]].name);
+	o += snprintf(
+		o, SQL_NAME_MAX, "%s) FROM STDIN (FORMAT binary)", columns->extra ? ", extra" : "");
 	*p = o;
 	return true;
 }

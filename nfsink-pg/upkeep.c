@@ -47,29 +47,31 @@ static void edge(struct pg_conn *c, const char *which, char *out, size_t cap)
 	PQclear(row);
 }
 
-static int64_t number_of(struct pg_conn *c, const char *format)
+/* What a function of the server says of the table: "SELECT WHAT('"table"') ...". */
+static int64_t number_of(struct pg_conn *c, const char *before, const char *behind)
 {
 	char sql[SQL_ROOM];
-	const char *t = c->s->set.table;
-	snprintf(sql, sizeof sql, format, t, t);
-	return pg_number(c, sql, 0);
+	return pg_format(c, sql, "SELECT %s('\"%s\"')%s", before, c->s->set.table, behind)
+		       ? pg_number(c, sql, 0)
+		       : 0;
 }
 
 static void sizes(struct pg_conn *c, struct figures *f)
 {
 	if (c->layout == LAYOUT_HYPERTABLE) {
-		f->table_bytes = number_of(c, "SELECT hypertable_size('\"%s\"')");
-		f->index_bytes = number_of(c,
-			"SELECT sum(index_bytes)::bigint FROM hypertable_detailed_size('\"%s\"')");
-		f->rows = number_of(c, "SELECT approximate_row_count('\"%s\"')");
+		f->table_bytes = number_of(c, "hypertable_size", "");
+		f->index_bytes =
+			number_of(c, "sum(index_bytes)::bigint FROM hypertable_detailed_size", "");
+		f->rows = number_of(c, "approximate_row_count", "");
 		return;
 	}
-	f->table_bytes = number_of(c, "SELECT sum(pg_total_relation_size(relid))::bigint FROM "
-				      "pg_partition_tree(to_regclass('\"%s\"'))");
-	f->index_bytes = number_of(c, "SELECT sum(pg_indexes_size(relid))::bigint FROM "
-				      "pg_partition_tree(to_regclass('\"%s\"'))");
-	f->rows = number_of(c, "SELECT sum(n_live_tup)::bigint FROM pg_stat_user_tables JOIN "
-			       "pg_partition_tree(to_regclass('\"%s\"')) USING (relid)");
+	f->table_bytes = number_of(
+		c, "sum(pg_total_relation_size(relid))::bigint FROM pg_partition_tree", "");
+	f->index_bytes =
+		number_of(c, "sum(pg_indexes_size(relid))::bigint FROM pg_partition_tree", "");
+	f->rows = number_of(c,
+		"sum(n_live_tup)::bigint FROM pg_stat_user_tables JOIN pg_partition_tree",
+		" USING (relid)");
 }
 
 static void refresh_figures(struct pg_conn *c, uint64_t now)

@@ -125,7 +125,7 @@ start_mariadb() {
 	fi
 	my_port=$(free_tcp_port)
 	MYSQL_UNIX_PORT=$my_dir/sock SQL_USERNAME=goflow SQL_DB=goflow
-	export MYSQL_UNIX_PORT SQL_USERNAME SQL_DB my_dir my_port
+	export MYSQL_UNIX_PORT SQL_USERNAME SQL_DB my_dir my_port my_user
 	unset SQL_PASSWORD MYSQL_PWD SQL_SERVER
 	mariadb-install-db --no-defaults --datadir="$my_dir/data" --user="$my_user" --auth-root-authentication-method=normal \
 		--skip-test-db >"$my_dir/install.log" 2>&1 || fail "mariadb-install-db: $(tail -5 "$my_dir/install.log")"
