@@ -141,7 +141,7 @@ static int days_of_old(struct my_conn *c, int64_t days[DAYS_ONCE])
 
 int partition_fill(struct my_conn *c)
 {
-	int64_t days[DAYS_ONCE], end, rows = 0;
+	int64_t days[DAYS_ONCE] = {0}, end, rows = 0;
 	my_sql(c, "SELECT TABLE_ROWS" FROM_PARTITIONS "AND PARTITION_NAME = 'old'",
 		c->s->set.table);
 	int err = my_number(c, "reading the partitions", &rows);
@@ -158,7 +158,7 @@ int partition_fill(struct my_conn *c)
 
 int partition_days(struct my_conn *c, int64_t first_day, int64_t last_day)
 {
-	int64_t days[DAYS_ONCE], end;
+	int64_t days[DAYS_ONCE] = {0}, end;
 	size_t count = 0;
 	int err = edge(c, "MIN", &end);
 	if (last_day >= end)

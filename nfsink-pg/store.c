@@ -275,7 +275,7 @@ static int begin(struct storing *st)
 
 /* "INSERT INTO ... VALUES ...; " of the ranges into sql of SQL_ROOM bytes; "" where there are none.
  */
-static void dirty_sql(const struct dirty *d, const char *table, char *sql)
+static size_t dirty_sql(const struct dirty *d, const char *table, char *sql)
 {
 	size_t room = SQL_ROOM - sizeof "COMMIT";
 	int len = d->count ? snprintf(sql, room, "INSERT INTO \"%s\" (since, until) VALUES ", table)
@@ -286,14 +286,15 @@ static void dirty_sql(const struct dirty *d, const char *table, char *sql)
 			"%s(to_timestamp(%" PRIu64 "), to_timestamp(%" PRIu64 "))", i ? ", " : "",
 			d->range[i].from / NS_PER_S, d->range[i].until / NS_PER_S);
 	if (len)
-		snprintf(sql + len, room - (size_t)len, "; ");
+		len += snprintf(sql + len, room - (size_t)len, "; ");
+	return (size_t)len;
 }
 
 static int commit(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
-	dirty_sql(&c->dirty, c->s->dirty, sql);
-	strcat(sql, "COMMIT");
+	size_t len = dirty_sql(&c->dirty, c->s->dirty, sql);
+	snprintf(sql + len, sizeof sql - len, "COMMIT");
 	PGresult *result = PQexec(c->db, sql);
 	int err = 0;
 	if (PQresultStatus(result) != PGRES_COMMAND_OK) {
