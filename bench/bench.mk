@@ -18,4 +18,10 @@ bench: $(BIN) $(BENCH)
 	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' NFDUMP_BIN='$(NFDUMP_BIN)' \
 		bench/bench.py --flows $(FLOWS) --rounds $(ROUNDS) --kinds $(KINDS) --parts $(PARTS)
 
+# nfsink-pg and nfsink-mysql beside the loaders of their servers.
+bench-servers: $(BIN) $(BUILD)/bench/gen
+	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' bench/servers.sh $(FLOWS) $(ROUNDS)
+
+.PHONY: bench-servers
+
 -include $(BENCH_SRC:%.c=$(BUILD)/%.d)
