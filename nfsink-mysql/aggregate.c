@@ -124,7 +124,7 @@ struct range {
 
 /* The notes that one transaction takes. */
 struct notes {
-	size_t count;
+	size_t taken, count; /* count: of ranges to make anew */
 	struct range range[NOTES_MAX];
 };
 
@@ -219,11 +219,20 @@ static void join_ranges(struct notes *n)
 	n->count = n->count ? kept + 1 : 0;
 }
 
+/* Since when rows are kept, in seconds since 1970: of the minutes before, most rows are gone, and
+ * what came late must not take the place of their sums. */
+static int64_t kept_since(const struct my_sink *s)
+{
+	uint64_t now = instant_now().ns, age = s->set.max_age_ns;
+	return age && age < now ? (int64_t)((now - age) / NS_PER_S) : 0;
+}
+
 /* Takes the oldest notes out: those of a number that is lower and not committed yet stay for the
  * next time, since only what was read is deleted. */
 static int take_notes(struct my_conn *c, struct notes *n)
 {
-	n->count = 0;
+	int64_t kept = (kept_since(c->s) + 59) / 60 * 60;
+	n->taken = n->count = 0;
 	my_sql(c,
 		"SELECT `id`, TIMESTAMPDIFF(SECOND, '1970-01-01', `since`), TIMESTAMPDIFF(SECOND, "
 		"'1970-01-01', `until`) FROM `%s` ORDER BY `id` LIMIT %d",
@@ -232,14 +241,18 @@ static int take_notes(struct my_conn *c, struct notes *n)
 	if (!rows)
 		return ERR_RETRY;
 	my_sql(c, "DELETE FROM `%s` WHERE `id` IN (0", c->s->dirty);
-	for (MYSQL_ROW row; n->count < NOTES_MAX && (row = mysql_fetch_row(rows)) != NULL;) {
+	for (MYSQL_ROW row; n->taken < NOTES_MAX && (row = mysql_fetch_row(rows)) != NULL;) {
+		struct range r = {strtoll(row[1], NULL, 10), strtoll(row[2], NULL, 10)};
 		my_add(c, ",%s", row[0]);
-		n->range[n->count++] =
-			(struct range){strtoll(row[1], NULL, 10), strtoll(row[2], NULL, 10)};
+		n->taken++;
+		if (r.from < kept)
+			r.from = kept;
+		if (r.from < r.until)
+			n->range[n->count++] = r;
 	}
 	mysql_free_result(rows);
 	my_add(c, ")");
-	return n->count ? my_send(c, "taking notes") : 0;
+	return n->taken ? my_send(c, "taking notes") : 0;
 }
 
 int aggregate_refresh(struct my_conn *c)
@@ -250,7 +263,7 @@ int aggregate_refresh(struct my_conn *c)
 	int err = my_run(c, "beginning", "START TRANSACTION");
 	if (!err)
 		err = take_notes(c, &notes);
-	bool more = notes.count == NOTES_MAX;
+	bool more = notes.taken == NOTES_MAX;
 	join_ranges(&notes);
 	for (size_t i = 0; i < notes.count && !err; i++)
 		err = refresh_range(c, notes.range[i]);

@@ -180,16 +180,26 @@ static int merge_islands(struct my_conn *c)
 	return err;
 }
 
+/* Old streams are looked for first: a DELETE that searches would wait for the keys that others are
+ * just writing. */
 static int forget_streams(struct my_conn *c)
 {
+	int err = 0;
 	if (!c->s->set.ledger_keep_ns)
 		return 0;
 	my_sql(c,
-		"DELETE FROM `%s` WHERE `stream` IN (SELECT `stream` FROM (SELECT `stream` FROM "
-		"`%s` GROUP BY `stream` HAVING MAX(`at`) < UTC_TIMESTAMP() - INTERVAL %" PRIu64
-		" SECOND) AS `gone`)",
-		c->s->ledger, c->s->ledger, c->s->set.ledger_keep_ns / NS_PER_S);
-	return my_send(c, "forgetting old streams");
+		"SELECT HEX(`stream`) FROM `%s` GROUP BY `stream` HAVING MAX(`at`) < "
+		"UTC_TIMESTAMP() - INTERVAL %" PRIu64 " SECOND LIMIT %d",
+		c->s->ledger, c->s->set.ledger_keep_ns / NS_PER_S, MERGES_MAX);
+	MYSQL_RES *rows = my_rows(c, "forgetting old streams");
+	if (!rows)
+		return ERR_RETRY;
+	for (MYSQL_ROW row; !err && (row = mysql_fetch_row(rows));) {
+		my_sql(c, "DELETE FROM `%s` WHERE `stream` = x'%s'", c->s->ledger, row[0]);
+		err = my_send(c, "forgetting old streams");
+	}
+	mysql_free_result(rows);
+	return err;
 }
 
 int ledger_merge(struct my_conn *c)

@@ -150,6 +150,21 @@ static int copy_rows(struct migration *m, const char *where)
 	return my_send(c, "copying rows");
 }
 
+/* The minutes of the rows, for the aggregates. */
+static int note_minutes(struct migration *m, const char *where)
+{
+	struct my_conn *c = m->c;
+	if (!c->s->set.aggregates)
+		return 0;
+	my_sql(c,
+		"INSERT INTO `%s` (`since`, `until`) SELECT * FROM (SELECT "
+		"DATE_FORMAT(MIN(last_switched), '%%Y-%%m-%%d %%H:%%i:00') AS since, "
+		"DATE_FORMAT(MAX(last_switched) + INTERVAL 1 MINUTE, '%%Y-%%m-%%d %%H:%%i:00') "
+		"FROM `%s` WHERE %s) AS minutes WHERE since IS NOT NULL",
+		c->s->dirty, m->old, where);
+	return my_send(c, "noting minutes");
+}
+
 /* One batch: rows up to a time, all of which it takes. */
 static int copy_step(struct migration *m, const char *next)
 {
@@ -165,10 +180,13 @@ static int copy_step(struct migration *m, const char *next)
 	int err = my_run(c, "beginning", "START TRANSACTION");
 	if (!err)
 		err = copy_rows(m, where);
+	uint64_t copied = err ? 0 : mysql_affected_rows(c->db);
+	if (!err)
+		err = note_minutes(m, where);
 	if (err)
 		return err;
 	my_sql(c, "INSERT INTO `%s` VALUES (%s%s%s, %" PRIu64 ")", m->progress, *next ? "'" : "",
-		*next ? next : "NULL", *next ? "'" : "", (uint64_t)mysql_affected_rows(c->db));
+		*next ? next : "NULL", *next ? "'" : "", copied);
 	err = my_send(c, "noting progress");
 	return err ? err : my_run(c, "committing", "COMMIT");
 }
@@ -177,12 +195,13 @@ static int copy_step(struct migration *m, const char *next)
 static int next_time(struct migration *m, char *next, size_t cap)
 {
 	struct my_conn *c = m->c;
-	char after[64] = "";
+	char after[64] = "IS NOT NULL";
 	if (*m->until)
-		snprintf(after, sizeof after, " WHERE last_switched > '%s'", m->until);
+		snprintf(after, sizeof after, "> '%s'", m->until);
+	/* in the index's own order, so that no batch looks at more than its rows */
 	my_sql(c,
-		"SELECT MAX(last_switched) FROM (SELECT last_switched FROM `%s`%s ORDER BY "
-		"last_switched IS NULL, last_switched LIMIT " ROWS_A_STEP ") AS step",
+		"SELECT MAX(last_switched) FROM (SELECT last_switched FROM `%s` WHERE "
+		"last_switched %s ORDER BY last_switched LIMIT " ROWS_A_STEP ") AS step",
 		m->old, after);
 	return my_word(c, "reading the old table", next, cap);
 }

@@ -128,7 +128,7 @@ start_mariadb() {
 	export MYSQL_UNIX_PORT SQL_USERNAME SQL_DB my_dir my_port my_user
 	unset SQL_PASSWORD MYSQL_PWD SQL_SERVER
 	mariadb-install-db --no-defaults --datadir="$my_dir/data" --user="$my_user" --auth-root-authentication-method=normal \
-		--skip-test-db >"$my_dir/install.log" 2>&1 || fail "mariadb-install-db: $(tail -5 "$my_dir/install.log")"
+		--tmpdir="$my_dir" --skip-test-db >"$my_dir/install.log" 2>&1 || fail "mariadb-install-db: $(tail -5 "$my_dir/install.log")"
 	run_mariadb || return 1
 	mariadb --no-defaults -S "$MYSQL_UNIX_PORT" -u root -e "CREATE DATABASE goflow; CREATE USER goflow@localhost;
 		GRANT ALL ON *.* TO goflow@localhost WITH GRANT OPTION; CREATE USER goflow@'127.0.0.1'; GRANT ALL ON *.* TO goflow@'127.0.0.1'"
@@ -137,7 +137,7 @@ start_mariadb() {
 # run_mariadb: starts the one that was made (again), and waits for it.
 run_mariadb() {
 	"$(mariadbd_path)" --no-defaults --datadir="$my_dir/data" --user="$my_user" --socket="$MYSQL_UNIX_PORT" --port="$my_port" \
-		--bind-address=127.0.0.1 --pid-file="$my_dir/pid" --innodb-flush-log-at-trx-commit=2 --skip-name-resolve \
+		--bind-address=127.0.0.1 --tmpdir="$my_dir" --pid-file="$my_dir/pid" --innodb-flush-log-at-trx-commit=2 --skip-name-resolve \
 		${my_options[@]+"${my_options[@]}"} >>"$my_dir/log" 2>&1 3>&- 9>&- &
 	wait_for 60 mariadb_answers || fail "MariaDB does not start: $(tail -5 "$my_dir/log")"
 }
