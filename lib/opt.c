@@ -148,6 +148,15 @@ int opt_number(const char *name, const char *text, uint64_t min, uint64_t max, u
 	return ERR_SYNTAX;
 }
 
+int opt_switch(const char *name, const char *text, bool *out)
+{
+	*out = strcmp(text, "on") == 0;
+	if (*out || strcmp(text, "off") == 0)
+		return 0;
+	log_error("option --%s: found %s, expected on or off", name, text);
+	return ERR_SYNTAX;
+}
+
 /* A size as a person writes it: in the largest unit that divides it. */
 static const char *size_text(uint64_t v, char out[static 24])
 {

@@ -48,6 +48,9 @@ int opt_next(struct opts *o, int argc, char **argv);
 /* A size in bytes: digits with an optional K, M or G (powers of 1024), between min and max. */
 int opt_size(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out);
 
+/* "on" or "off". */
+int opt_switch(const char *name, const char *text, bool *out);
+
 /* A whole decimal number between min and max. */
 int opt_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out);
 

@@ -14,6 +14,7 @@
 #include "lib/stream.h"
 
 #define SINK_CONNECTIONS_MAX 8
+#define SINK_FRAMES_MAX      1024 /* in a batch */
 
 /* The frames to store in one transaction, in the order of their arrival. A frame is never split. */
 struct sink_batch {

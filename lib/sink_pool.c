@@ -87,8 +87,7 @@ static int back_off(struct worker *w, uint64_t *delay_ns)
 	return stopped ? ERR_STOPPED : 0;
 }
 
-/* A connection's thread -------------------------------------------------------------------------
- */
+/* A connection's thread ------------------------------------------------------------------------ */
 
 static void disconnect(struct worker *w)
 {
@@ -284,8 +283,7 @@ static void *run_worker(void *arg)
 	return NULL;
 }
 
-/* Beginning and ending --------------------------------------------------------------------------
- */
+/* Beginning and ending ------------------------------------------------------------------------- */
 
 static int make_ring(struct pool *p, unsigned count, int reject_fd)
 {
@@ -385,8 +383,7 @@ void pool_free(struct pool *p)
 		close(p->event_fd);
 }
 
-/* Batches ---------------------------------------------------------------------------------------
- */
+/* Batches -------------------------------------------------------------------------------------- */
 
 struct pool_batch *pool_filling(struct pool *p)
 {
@@ -409,7 +406,7 @@ static const struct schema *find_schema(const struct pool_batch *b, const struct
 
 bool batch_has_room(const struct pool_batch *b, const struct frame *f)
 {
-	return b->used + f->len <= BATCH_BYTES && b->view.count < BATCH_FRAMES &&
+	return b->used + f->len <= BATCH_BYTES && b->view.count < SINK_FRAMES_MAX &&
 	       (find_schema(b, f->schema) || b->schema_count < BATCH_SCHEMAS);
 }
 
@@ -459,8 +456,7 @@ void pool_settle(struct pool *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* State -----------------------------------------------------------------------------------------
- */
+/* State ---------------------------------------------------------------------------------------- */
 
 bool pool_opened(struct pool *p)
 {

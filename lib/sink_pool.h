@@ -7,7 +7,6 @@
 
 #include "lib/sink.h"
 
-#define BATCH_FRAMES  1024
 #define BATCH_BYTES   (4 * 1024 * 1024) /* of frames; holds the largest one */
 #define BATCH_SCHEMAS 4                 /* that are not our own */
 
@@ -16,7 +15,7 @@ enum batch_state { BATCH_FREE, BATCH_READY, BATCH_TAKEN, BATCH_DONE };
 struct pool_batch {
 	enum batch_state state;
 	struct sink_batch view; /* of frames */
-	struct frame frames[BATCH_FRAMES];
+	struct frame frames[SINK_FRAMES_MAX];
 	struct schema schemas[BATCH_SCHEMAS]; /* copies: the reader's may be overwritten */
 	unsigned schema_count;
 	uint8_t *bytes; /* BATCH_BYTES: the frames' payloads */

@@ -57,12 +57,6 @@ static int set_table(struct sql_settings *s, const char *name)
 	return 0;
 }
 
-static int set_switch(const char *name, const char *arg, bool *out)
-{
-	*out = strcmp(arg, "on") == 0;
-	return *out || strcmp(arg, "off") == 0 ? 0 : bad_option(name, arg, "on or off");
-}
-
 static int set_max_age(struct sql_settings *s, const char *arg)
 {
 	uint64_t days;
@@ -103,8 +97,8 @@ int sql_option(struct sql_settings *s, int id, const char *arg)
 	switch (id) {
 	case SQL_OPT_TABLE: return set_table(s, arg);
 	case SQL_OPT_FIELDS: return set_fields(s, arg);
-	case SQL_OPT_EXTRA: return set_switch("extra", arg, &s->extra);
-	case SQL_OPT_AGGREGATES: return set_switch("aggregates", arg, &s->aggregates);
+	case SQL_OPT_EXTRA: return opt_switch("extra", arg, &s->extra);
+	case SQL_OPT_AGGREGATES: return opt_switch("aggregates", arg, &s->aggregates);
 	case SQL_OPT_MAX_AGE: return set_max_age(s, arg);
 	case SQL_OPT_MAX_SIZE:
 		return opt_size("max-size", arg, 1024 * 1024, INT64_MAX, &s->max_size);

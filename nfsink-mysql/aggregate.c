@@ -114,8 +114,7 @@ int aggregate_note(struct my_conn *c)
 	return my_send(c, "noting minutes");
 }
 
-/* Refreshing ------------------------------------------------------------------------------------
- */
+/* Refreshing ----------------------------------------------------------------------------------- */
 
 /* Seconds since 1970, until not included. */
 struct range {

@@ -132,7 +132,7 @@ static int claim_ranges(struct my_conn *c, const struct order *order, size_t cou
 
 int ledger_claim(struct my_conn *c, const struct sink_batch *batch)
 {
-	struct order order[BATCH_FRAMES_MAX];
+	struct order order[SINK_FRAMES_MAX];
 	for (size_t i = 0; i < batch->count; i++)
 		c->mine[i] = true;
 	size_t count = sort_frames(batch, order);
@@ -142,8 +142,7 @@ int ledger_claim(struct my_conn *c, const struct sink_batch *batch)
 	return err ? err : claim_ranges(c, order, count);
 }
 
-/* Merging ---------------------------------------------------------------------------------------
- */
+/* Merging -------------------------------------------------------------------------------------- */
 
 /* A row of which the one before ends right in front of it belongs to the same island. */
 #define ISLANDS                                                                                    \

@@ -49,8 +49,7 @@ static int find_types(struct migration *m)
 	return err;
 }
 
-/* Preparing --------------------------------------------------------------------------------------
- */
+/* Preparing ------------------------------------------------------------------------------------ */
 
 /* Renames the table unless that was done before. Returns 0, 1 (there is nothing to do) or a
  * negative code. */
@@ -98,8 +97,7 @@ static int make_progress(struct migration *m)
 	return my_send(c, "indexing the old table");
 }
 
-/* Copying ----------------------------------------------------------------------------------------
- */
+/* Copying -------------------------------------------------------------------------------------- */
 
 /* The old value as the new column holds it. IPv4 addresses were numbers, IPv6 ones stood beside
  * them. */

@@ -20,7 +20,6 @@
 #define TEXT_ROOM        (16 * 1024 * 1024) /* of an INSERT, or of what LOAD DATA reads */
 #define TEXT_FULL        (1024 * 1024)     /* it is sent when it holds so much */
 #define BULK_ROWS        2048              /* of one execution of the bulk-bound statement */
-#define BATCH_FRAMES_MAX 1024              /* that a batch has at most */
 #define LOCK_SECONDS     10                /* a lock that is held longer is an outage, and said */
 #define READ_SECONDS     30                /* a server that is silent for longer is gone */
 
@@ -103,7 +102,7 @@ struct my_conn {
 	void *bulk_memory;         /* of all of these */
 	uint8_t column_of[FIELD_COUNT];
 
-	bool mine[BATCH_FRAMES_MAX]; /* frames of the batch that are to be stored */
+	bool mine[SINK_FRAMES_MAX]; /* frames of the batch that are to be stored */
 	struct dirty dirty;
 
 	uint64_t pruned_ns, parted_ns, merged_ns, figures_ns; /* when that was done last, monotonic; 0: not yet */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/err.h"
+#include "lib/sink_walk.h"
 #include "lib/stage.h"
 #include "nfsink-mysql/nfsink_mysql.h"
 
@@ -15,62 +16,20 @@ static const struct {
 	[METHOD_INSERT] = {insert_add, insert_send},
 };
 
-/* The records of a batch's own frames, one after the other. */
-struct walk {
-	const struct my_conn *c;
-	const struct sink_batch *batch;
-	struct record *record;
-	struct sink_result *result; /* NULL: seen before, nothing is counted */
-	struct frame_iter it;
-	size_t frame;      /* in hand; batch->count: none left */
-	uint64_t of_frame; /* records of it so far */
-	bool begun;
-};
-
-/* A frame that breaks off, its checksum holding, was written wrong: the rest is lost. */
-static void end_frame(struct walk *w)
-{
-	const struct frame *f = &w->batch->frames[w->frame];
-	if (w->result && w->of_frame < f->records)
-		w->result->refused += f->records - w->of_frame;
-	w->frame++;
-	w->begun = false;
-}
-
-/* The next record; false at the end. */
-static bool walk_next(struct walk *w)
-{
-	for (; w->frame < w->batch->count; end_frame(w)) {
-		const struct frame *f = &w->batch->frames[w->frame];
-		bool mine = w->c->mine[w->frame];
-		if (!w->begun) {
-			w->begun = true;
-			w->of_frame = mine ? 0 : f->records;
-			frame_begin(&w->it, f, w->record);
-		}
-		if (!mine || frame_next(&w->it, w->record) <= 0)
-			continue;
-		w->of_frame++;
-		bool retimed = sql_row_time(&w->c->s->set, w->record);
-		if (w->result)
-			w->result->retimed += retimed;
-		return true;
-	}
-	return false;
-}
-
 /* Inserts `count` records from number `first` of the batch on, without knowing whether the server
  * takes them. Returns as the methods' send; the last of them is left in c->again. */
 static int insert_some(
 	struct my_conn *c, const struct sink_batch *batch, uint64_t first, uint64_t count)
 {
-	struct walk walk = {.c = c, .batch = batch, .record = &c->again};
+	struct sink_walk walk = {.batch = batch, .mine = c->mine};
 	bool fits = true;
-	for (uint64_t i = 0; i < first && walk_next(&walk); i++)
+	while (walk.next < first && sink_walk_next(&walk, &c->again))
 		;
 	c->rows = 0;
-	for (uint64_t i = 0; i < count && fits && walk_next(&walk); i++)
+	while (walk.next < first + count && fits && sink_walk_next(&walk, &c->again)) {
+		sql_row_time(&c->s->set, &c->again);
 		fits = insert_add(c, &c->again) == 0;
+	}
 	if (fits)
 		return insert_send(c);
 	c->rows = 0;
@@ -124,20 +83,20 @@ static int add_row(struct my_conn *c, const struct sink_batch *batch, uint64_t n
 
 static int store_rows(struct my_conn *c, const struct sink_batch *batch, struct sink_result *result)
 {
-	struct walk walk = {.c = c, .batch = batch, .record = &c->record, .result = result};
-	uint64_t number = 0;
+	struct sink_walk walk = {.batch = batch, .mine = c->mine};
 	c->rows = 0;
 	c->dirty.count = 0;
-	for (; walk_next(&walk); number++) {
+	while (sink_walk_next(&walk, &c->record)) {
+		result->retimed += sql_row_time(&c->s->set, &c->record);
 		if (record_has(&c->record, FIELD_last_switched))
 			dirty_note(&c->dirty, c->record.last_switched.ns);
 		if (record_has(&c->record, FIELD_received))
 			result->received_ns = c->record.received.ns;
-		int err = add_row(c, batch, number, result);
+		int err = add_row(c, batch, walk.next - 1, result);
 		if (err)
 			return err;
 	}
-	return send_rows(c, batch, number, result);
+	return send_rows(c, batch, walk.next, result);
 }
 
 static int store_within(
@@ -146,8 +105,6 @@ static int store_within(
 	int err = my_run(c, "beginning", "START TRANSACTION");
 	if (!err)
 		err = ledger_claim(c, batch);
-	for (size_t i = 0; i < batch->count && !err; i++)
-		result->duplicate += c->mine[i] ? 0 : batch->frames[i].records;
 	if (!err)
 		err = store_rows(c, batch, result);
 	if (!err)
@@ -161,6 +118,7 @@ int store_batch(void *connection, const struct sink_batch *batch, struct sink_re
 	int err = store_within(c, batch, result);
 	if (err)
 		return err; /* the connection is closed, and with it the transaction rolled back */
+	sink_walk_account(batch, c->mine, result);
 	pthread_mutex_lock(&c->s->lock);
 	c->s->stored_ns = monotonic_ns();
 	pthread_mutex_unlock(&c->s->lock);

@@ -81,8 +81,7 @@ static bool is_there(struct pg_conn *c, const char *name)
 	       pg_number(c, sql, 0) == 1;
 }
 
-/* Making ----------------------------------------------------------------------------------------
- */
+/* Making --------------------------------------------------------------------------------------- */
 
 static int make_continuous(struct pg_conn *c, const struct aggregate *a)
 {
@@ -148,8 +147,7 @@ int aggregate_prepare(struct pg_conn *c)
 	return !err && made ? note_all(c) : err;
 }
 
-/* Bringing up to date -----------------------------------------------------------------------------
- */
+/* Bringing up to date -------------------------------------------------------------------------- */
 
 /* The sums of one range, made anew. The range is widened to whole units. */
 static int recompute(

@@ -99,7 +99,7 @@ static bool append_run(char **p, const char *end, const struct run *r, bool firs
 bool ledger_claim_sql(
 	const struct pg_sink *s, const struct sink_batch *b, char **p, const char *end)
 {
-	static _Thread_local struct run runs[BATCH_FRAMES_MAX];
+	static _Thread_local struct run runs[SINK_FRAMES_MAX];
 	const char *table = s->ledger;
 	size_t count = make_runs(b, runs);
 	if (!count)

@@ -23,15 +23,6 @@ static const struct opt options[] = {
 		"TimescaleDB: compress rows as they come in, where the server can (on)"},
 };
 
-static int set_direct(struct pg_sink *s, const char *arg)
-{
-	s->direct_compress = strcmp(arg, "on") == 0;
-	if (s->direct_compress || strcmp(arg, "off") == 0)
-		return 0;
-	log_error("option --direct-compress: found \"%s\", expected on or off", arg);
-	return ERR_SYNTAX;
-}
-
 static int set_chunk(struct pg_sink *s, const char *arg)
 {
 	int err = opt_duration("chunk-interval", arg, DAYS_NS, &s->chunk_ns);
@@ -48,7 +39,7 @@ static int option(void *self, int id, const char *arg)
 	case 'd': s->conninfo = arg; return conninfo_check(arg);
 	case OPT_CHUNK: return set_chunk(s, arg);
 	case OPT_COMPRESS: return opt_duration("compress-after", arg, DAYS_NS, &s->compress_ns);
-	case OPT_DIRECT: return set_direct(s, arg);
+	case OPT_DIRECT: return opt_switch("direct-compress", arg, &s->direct_compress);
 	default: return sql_option(&s->set, id, arg);
 	}
 }

@@ -14,7 +14,6 @@
 
 #define WHY_MAX      1024
 #define SQL_ROOM     16384 /* of a statement that is put together from names */
-#define BATCH_FRAMES_MAX 1024 /* that a batch has at most */
 
 /* How a value is sent: the type that its column was found to have. */
 enum column_type {
@@ -138,7 +137,7 @@ int store_batch(void *connection, const struct sink_batch *batch, struct sink_re
 
 /* Whether each frame of a batch is to be stored. */
 struct claims {
-	bool mine[BATCH_FRAMES_MAX];
+	bool mine[SINK_FRAMES_MAX];
 	size_t count; /* of those that are */
 };
 

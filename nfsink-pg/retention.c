@@ -25,8 +25,7 @@ static unsigned long long max_age_s(const struct pg_sink *s)
 	return s->set.max_age_ns / NS_PER_S;
 }
 
-/* Partitions ------------------------------------------------------------------------------------
- */
+/* Partitions ----------------------------------------------------------------------------------- */
 
 /* The day partitions of ours in the order of their days, or those that are older than the bound. */
 static PGresult *list_partitions(struct pg_conn *c, bool old)
@@ -105,8 +104,7 @@ static int drop_oldest_partition(struct pg_conn *c)
 	return err ? err : 1;
 }
 
-/* Chunks ----------------------------------------------------------------------------------------
- */
+/* Chunks --------------------------------------------------------------------------------------- */
 
 static int drop_old_chunks(struct pg_conn *c)
 {
@@ -150,8 +148,7 @@ static int drop_oldest_chunk(struct pg_conn *c)
 	return dropped > 0;
 }
 
-/* Rows ------------------------------------------------------------------------------------------
- */
+/* Rows ----------------------------------------------------------------------------------------- */
 
 /* Deletes some rows: of those older than the bound, or else the oldest. Returns how many, or
  * ERR_RETRY. */
@@ -219,8 +216,7 @@ static int delete_oldest(struct pg_conn *c)
 	return c->excess > 0;
 }
 
-/* All -------------------------------------------------------------------------------------------
- */
+/* All ------------------------------------------------------------------------------------------ */
 
 static bool is_too_large(struct pg_conn *c, int64_t bytes)
 {

@@ -83,8 +83,7 @@ static int find_column(const PGresult *columns, const char *name)
 	return -1;
 }
 
-/* Making ----------------------------------------------------------------------------------------
- */
+/* Making --------------------------------------------------------------------------------------- */
 
 static int make_table(struct pg_conn *c)
 {
@@ -146,8 +145,7 @@ static int make_all(struct pg_conn *c)
 	return err;
 }
 
-/* Checking ---------------------------------------------------------------------------------------
- */
+/* Checking ------------------------------------------------------------------------------------- */
 
 static int misfit(struct pg_conn *c, const char *name, const char *found, const char *expected)
 {

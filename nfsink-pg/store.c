@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/err.h"
+#include "lib/sink_walk.h"
 #include "nfsink-pg/nfsink_pg.h"
 
 #define DIRECT_ROWS 1000         /* of a COPY, below which the server compresses nothing */
@@ -23,48 +24,12 @@ struct storing {
 	struct claims claims;
 };
 
-/* The batch's records ------------------------------------------------------------------------- */
-
-struct walk {
-	const struct storing *st;
-	size_t frame;
-	struct frame_iter it;
-	bool inside;
-	uint64_t next; /* the number of the next record */
-};
-
-/* The next record of ours; false at the end. */
-static bool walk_next(struct walk *w, struct record *r)
+static struct sink_walk walk_of(const struct storing *st)
 {
-	const struct sink_batch *b = w->st->batch;
-	for (;;) {
-		if (!w->inside) {
-			while (w->frame < b->count && !w->st->claims.mine[w->frame])
-				w->frame++;
-			if (w->frame == b->count)
-				return false;
-			frame_begin(&w->it, &b->frames[w->frame++], r);
-			w->inside = true;
-		}
-		if (frame_next(&w->it, r) > 0) {
-			w->next++;
-			return true;
-		}
-		w->inside = false;
-	}
+	return (struct sink_walk){.batch = st->batch, .mine = st->claims.mine};
 }
 
-/* How many records of ours there are, by their frames. */
-static uint64_t count_records(const struct storing *st)
-{
-	uint64_t n = 0;
-	for (size_t i = 0; i < st->batch->count; i++)
-		n += st->claims.mine[i] ? st->batch->frames[i].records : 0;
-	return n;
-}
-
-/* Copying ---------------------------------------------------------------------------------------
- */
+/* Copying -------------------------------------------------------------------------------------- */
 
 static int send_buffer(struct pg_conn *c)
 {
@@ -75,8 +40,7 @@ static int send_buffer(struct pg_conn *c)
 
 /* What a COPY did with its records. */
 struct copied {
-	uint64_t records, refused, saturated, retimed, received_ns;
-	struct dirty dirty;
+	uint64_t records, saturated, retimed, received_ns;
 };
 
 static int send_record(struct storing *st, struct record *r, struct copied *done)
@@ -93,7 +57,8 @@ static int send_record(struct storing *st, struct record *r, struct copied *done
 	if (record_has(r, FIELD_received))
 		done->received_ns = r->received.ns;
 	if (c->s->set.aggregates && record_has(r, FIELD_last_switched))
-		dirty_note(&done->dirty, r->last_switched.ns);
+		dirty_note(&c->dirty,
+			r->last_switched.ns); /* refused or not: once too often does no harm */
 	return c->used >= COPY_FULL ? send_buffer(c) : 0;
 }
 
@@ -102,11 +67,11 @@ static int send_record(struct storing *st, struct record *r, struct copied *done
 static int send_records(struct storing *st, struct range range, struct copied *done)
 {
 	struct pg_conn *c = st->c;
-	struct walk w = {.st = st};
+	struct sink_walk w = walk_of(st);
 	int err = 0;
 	c->used = 0;
 	copy_header(c);
-	while (!err && w.next < range.to && walk_next(&w, &c->record))
+	while (!err && w.next < range.to && sink_walk_next(&w, &c->record))
 		if (w.next > range.from)
 			err = send_record(st, &c->record, done);
 	copy_trailer(c);
@@ -117,18 +82,13 @@ static int send_records(struct storing *st, struct range range, struct copied *d
 	return err;
 }
 
-static void take_copied(struct storing *st, const struct copied *done)
+static void take_copied(struct sink_result *result, const struct copied *done)
 {
-	struct pg_conn *c = st->c;
-	st->result->stored += done->records;
-	st->result->saturated += done->saturated;
-	st->result->retimed += done->retimed;
-	if (done->received_ns > st->result->received_ns)
-		st->result->received_ns = done->received_ns;
-	for (unsigned i = 0; i < done->dirty.count; i++) {
-		dirty_note(&c->dirty, done->dirty.range[i].from);
-		dirty_note(&c->dirty, done->dirty.range[i].until - 1);
-	}
+	result->stored += done->records;
+	result->saturated += done->saturated;
+	result->retimed += done->retimed;
+	if (done->received_ns > result->received_ns)
+		result->received_ns = done->received_ns;
 }
 
 /* The end of a COPY and of the statements with it. */
@@ -176,7 +136,7 @@ static int copy_range(struct storing *st, struct range range);
 static int isolate(struct storing *st, struct range range)
 {
 	struct pg_conn *c = st->c;
-	struct walk w = {.st = st};
+	struct sink_walk w = walk_of(st);
 	char reason[WHY_MAX];
 	snprintf(reason, sizeof reason, "%s", c->why);
 	int err = pg_run(c, "rolling back", "ROLLBACK TO SAVEPOINT batch");
@@ -187,7 +147,7 @@ static int isolate(struct storing *st, struct range range)
 		err = copy_range(st, (struct range){range.from, middle});
 		return err ? err : copy_range(st, (struct range){middle, range.to});
 	}
-	while (w.next < range.to && walk_next(&w, &c->record))
+	while (w.next < range.to && sink_walk_next(&w, &c->record))
 		;
 	sink_refuse(st->result, &c->record, reason);
 	return 0;
@@ -202,7 +162,7 @@ static int finish_range(struct storing *st, struct range range)
 	if (!err)
 		err = end_copy(st->c);
 	if (!err)
-		take_copied(st, &done);
+		take_copied(st->result, &done);
 	if (!err || PQstatus(st->c->db) == CONNECTION_BAD || !is_refusal(st->c))
 		return err;
 	st->result->refused = refused; /* those that were not sent are met again */
@@ -228,8 +188,7 @@ static int copy_range(struct storing *st, struct range range)
 	return ready ? finish_range(st, range) : ERR_RETRY;
 }
 
-/* The transaction -------------------------------------------------------------------------------
- */
+/* The transaction ------------------------------------------------------------------------------ */
 
 /* Takes the results of BEGIN, the claim and the savepoint, up to the COPY's. */
 static int take_begin(struct storing *st)
@@ -308,16 +267,6 @@ static int commit(struct pg_conn *c)
 	return err;
 }
 
-/* Records of frames that are not ours are duplicates; those that a frame of ours broke off before,
- * its checksum holding, were written wrong and are lost. */
-static void count_others(struct storing *st)
-{
-	const struct sink_batch *b = st->batch;
-	uint64_t ours = count_records(st), done = st->result->stored + st->result->refused;
-	st->result->duplicate = b->records - ours;
-	st->result->refused += ours > done ? ours - done : 0;
-}
-
 int store_batch(void *connection, const struct sink_batch *batch, struct sink_result *result)
 {
 	struct pg_conn *c = connection;
@@ -325,14 +274,15 @@ int store_batch(void *connection, const struct sink_batch *batch, struct sink_re
 	c->dirty.count = 0;
 	int err = begin(&st);
 	if (!err)
-		err = finish_range(&st, (struct range){0, count_records(&st)});
+		err = finish_range(
+			&st, (struct range){0, sink_walk_records(batch, st.claims.mine)});
 	if (!err && !c->direct_checked && c->has_direct && result->stored >= DIRECT_ROWS)
 		timescale_check_direct(c);
 	if (!err)
 		err = commit(c);
 	if (err)
 		return err;
-	count_others(&st);
+	sink_walk_account(batch, st.claims.mine, result);
 	pthread_mutex_lock(&c->s->lock);
 	c->s->stored += result->stored;
 	pthread_mutex_unlock(&c->s->lock);

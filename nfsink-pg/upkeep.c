@@ -27,8 +27,7 @@ static void take_lock(struct pg_conn *c)
 	c->does_upkeep = pg_number(c, sql, 0) == 1;
 }
 
-/* Figures ---------------------------------------------------------------------------------------
- */
+/* Figures -------------------------------------------------------------------------------------- */
 
 static void edge(struct pg_conn *c, const char *which, char *out, size_t cap)
 {
@@ -92,8 +91,7 @@ static void refresh_figures(struct pg_conn *c, uint64_t now)
 	c->figures_ns = now;
 }
 
-/* What is due ------------------------------------------------------------------------------------
- */
+/* What is due ---------------------------------------------------------------------------------- */
 
 static int minutely(struct pg_conn *c)
 {

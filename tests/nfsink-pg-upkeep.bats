@@ -65,10 +65,13 @@ agree() {
 	{ lines 0 300 && lines -40 100; } | sink
 	agree
 	same 2 "$(count goflow_hour)"
+	# more minutes in a batch than are noted one by one
+	lines -7 9000 | sink
+	agree
 	{ lines 0 50 7 && lines -3 20; } | sink
 	agree
 	same 0 "$(count goflow_dirty)"
-	same 470 "$(ask_pg "SELECT sum(flows) FROM goflow_day")"
+	same 9470 "$(ask_pg "SELECT sum(flows) FROM goflow_day")"
 }
 
 @test "nfsink-pg upkeep: --max-age drops partitions whole, and --max-size the oldest" {

@@ -278,8 +278,7 @@ static void test_v5_without_sampling(void **state)
 	assert_string_equal(field_word(FIELD_sampling_source, f.got[0].sampling_source), "unknown");
 }
 
-/* Templates and sets -----------------------------------------------------------------------------
- */
+/* Templates and sets --------------------------------------------------------------------------- */
 
 static void test_several_templates_in_a_set(void **state)
 {

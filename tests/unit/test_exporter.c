@@ -164,8 +164,7 @@ static void test_a_template_over_the_bound(void **state)
 	assert_non_null(domain_template(d, 256));
 }
 
-/* Sequence numbers -------------------------------------------------------------------------------
- */
+/* Sequence numbers ----------------------------------------------------------------------------- */
 
 /* One datagram with that number and so many records. */
 static enum sequence_verdict arrives(
@@ -234,8 +233,7 @@ static void test_sequence_repeated(void **state)
 	assert_int_equal(arrives(d, 8, 20, true, true), SEQUENCE_NEXT);
 }
 
-/* Going through them ------------------------------------------------------------------------------
- */
+/* Going through them --------------------------------------------------------------------------- */
 
 struct tally {
 	unsigned seen, stop_at;

@@ -498,8 +498,7 @@ static void commits_are_acknowledged_in_order(void **state)
 	assert_string_equal(acks, expected);
 }
 
-/* Several connections ---------------------------------------------------------------------------
- */
+/* Several connections -------------------------------------------------------------------------- */
 
 /* Two connections, of which the one that has the first batch is not done before the other one is.
  */

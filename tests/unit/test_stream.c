@@ -163,8 +163,7 @@ static void assert_undamaged(void)
 	assert_int_equal(got.malformed, 0);
 }
 
-/* Round trips -------------------------------------------------------------------------------------
- */
+/* Round trips ---------------------------------------------------------------------------------- */
 
 static void test_there_and_back(void **state)
 {

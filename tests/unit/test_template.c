@@ -484,8 +484,7 @@ static void test_records_cut_short(void **state)
 	free(t);
 }
 
-/* Both families in one record -------------------------------------------------------------------
- */
+/* Both families in one record ------------------------------------------------------------------ */
 
 static const uint8_t four[4] = {192, 0, 2, 1}, six[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 9};
 static const uint8_t zeros[16];
@@ -597,8 +596,7 @@ static void test_a_mask_too_wide_of_the_other_family(void **state)
 	assert_extra(r, 0, 0, 29, m.b + 1, 2);
 }
 
-/* Times -------------------------------------------------------------------------------------------
- */
+/* Times ---------------------------------------------------------------------------------------- */
 
 #define UPTIME 100000000u /* of the header, ms */
 #define MS     NS_PER_MS
