@@ -170,7 +170,7 @@ new_mariadb_database() {
 
 # ask_my SQL: the answer, fields with tabs between them.
 ask_my() {
-	mariadb --no-defaults -S "$MYSQL_UNIX_PORT" -u goflow --batch --skip-column-names --raw "$SQL_DB" -e "$1"
+	mariadb --no-defaults --default-character-set=utf8mb4 -S "$MYSQL_UNIX_PORT" -u goflow --batch --skip-column-names --raw "$SQL_DB" -e "$1"
 }
 
 # A TCP port of 127.0.0.1 that nobody has just now.
