@@ -83,7 +83,7 @@ kafka_properties() {
 		ssl.truststore.location=$kafka_dir/tls/trust.p12
 		ssl.truststore.type=PKCS12
 		ssl.truststore.password=changeit
-		ssl.client.auth=requested
+		listener.name.ssl.ssl.client.auth=required
 		sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN
 		listener.name.sasl_ssl.plain.sasl.jaas.config=$login.plain.PlainLoginModule required user_goflow="flow secret";
 		listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=$login.scram.ScramLoginModule required;
