@@ -6,6 +6,7 @@
 
 #include "lib/base.h"
 #include "lib/err.h"
+#include "lib/kafka.h"
 #include "lib/log.h"
 #include "nfsink-kafka/nfsink_kafka.h"
 
@@ -54,7 +55,7 @@ static int option(void *self, int id, const char *arg)
 	switch (id) {
 	case 'b': s->brokers = arg; return 0;
 	case 't': s->topic = arg; return 0;
-	case 'X': return config_property(s, arg);
+	case 'X': return kafka_property(s->conf, arg);
 	case OPT_FORMAT: return set_format(s, arg);
 	case OPT_KEY: return key_option(s, arg);
 	default: return set_create(s, arg);
@@ -73,7 +74,7 @@ static int configured(void *self)
 		log_error("no random number for the stream: %m");
 		return ERR_SYNTAX;
 	}
-	return config_environment(s);
+	return kafka_environment(s->conf, &s->brokers, &s->topic);
 }
 
 static const char *why(void *connection)
@@ -117,12 +118,22 @@ static const struct sink_ops ops = {
 	.status = status,
 };
 
+static const char *const defaults[][2] = {
+	{"client.id", "nfsink-kafka"},
+	{"enable.idempotence", "true"}, /* with it acks=all */
+	{"message.timeout.ms", "0"},    /* a message waits for ever: the loop gives up, by --retry */
+	{"compression.codec", "lz4"},
+	{"queue.buffering.max.kbytes", "65536"},
+	{"sasl.mechanisms", "PLAIN"},
+};
+
 int main(int argc, char **argv)
 {
 	static struct kafka_sink s = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	log_init("nfsink-kafka");
 	s.format = format_find("json");
-	if (config_defaults(&s))
+	s.conf = kafka_conf(defaults, LEN(defaults));
+	if (!s.conf)
 		return EXIT_IO;
 	int code = sink_main(&ops, &s, argc, argv);
 	rd_kafka_conf_destroy(s.conf);

@@ -86,15 +86,6 @@ struct kafka_conn {
 	char why[WHY_MAX];
 };
 
-/* config.c: the properties to begin with. Returns 0, or ERR_MEMORY after a log line. */
-int config_defaults(struct kafka_sink *s);
-
-/* -X: "name=value". Returns 0, or ERR_SYNTAX after a log line. */
-int config_property(struct kafka_sink *s, const char *arg);
-
-/* Takes the environment into account. Returns 0, or ERR_SYNTAX after a log line. */
-int config_environment(struct kafka_sink *s);
-
 /* connect.c: the ops of that name. */
 void *producer_conn_new(void *self);
 void producer_conn_free(void *connection);
