@@ -78,7 +78,8 @@ static int set(rd_kafka_conf_t *conf, const char *property, const char *value, c
 /* A switch of the environment: 1, 0, or -1 where it is not set; ERR_SYNTAX after a log line. */
 static int switch_of(const char *variable, int *out)
 {
-	static const char *const words[] = {"1", "0", "true", "false", "t", "f", "yes", "no", "on", "off"};
+	static const char *const words[] = {
+		"1", "0", "true", "false", "t", "f", "yes", "no", "on", "off"};
 	const char *value = getenv(variable);
 	*out = -1;
 	if (!value || !*value)
@@ -131,7 +132,8 @@ static const char *from_environment(const char *given, const char *variable)
 	if (!value || !*value)
 		return given;
 	if (given && strcmp(given, value) != 0)
-		log_info("%s of the environment wins over the option %s=%s", variable, variable, value);
+		log_info("%s of the environment wins over the option %s=%s", variable, variable,
+			value);
 	return value;
 }
 

@@ -13,7 +13,8 @@
 enum { OPT_FORMAT = 256, OPT_KEY, OPT_CREATE };
 
 static const struct opt options[] = {
-	{'b', "brokers", "HOST[:PORT],...", "brokers to begin with; or KAFKA_SERVER (localhost:9092)"},
+	{'b', "brokers", "HOST[:PORT],...",
+		"brokers to begin with; or KAFKA_SERVER (localhost:9092)"},
 	{'t', "topic", "NAME", "the topic; or KAFKA_TOPIC (goflow)"},
 	{OPT_FORMAT, "format", "FORMAT", "of messages: json, binary or first-goflow (json)"},
 	{OPT_KEY, "key", "none|exporter|FIELD,...", "the messages' key (none)"},
@@ -36,7 +37,9 @@ static int set_create(struct kafka_sink *s, const char *arg)
 	uint64_t p, r;
 	size_t len = strcspn(arg, ":");
 	if (!arg[len] || len >= sizeof partitions) {
-		log_error("option --create-topic: found \"%s\", expected PARTITIONS:REPLICAS, as 6:3", arg);
+		log_error(
+			"option --create-topic: found \"%s\", expected PARTITIONS:REPLICAS, as 6:3",
+			arg);
 		return ERR_SYNTAX;
 	}
 	memcpy(partitions, arg, len);
@@ -103,7 +106,8 @@ static void status(void *self, json_t *doc)
 static const struct sink_ops ops = {
 	.program = "nfsink-kafka",
 	.usage = "[-b HOST[:PORT]] [-t TOPIC] [--format FORMAT] [options] < flow-stream",
-	.about = "Writes flow records, from a flow stream or JSON lines, to a topic of Apache Kafka.",
+	.about = "Writes flow records, from a flow stream or JSON lines, to a topic of Apache "
+		 "Kafka.",
 	.options = options,
 	.option_count = LEN(options),
 	.connections = 2,
@@ -121,7 +125,7 @@ static const struct sink_ops ops = {
 static const char *const defaults[][2] = {
 	{"client.id", "nfsink-kafka"},
 	{"enable.idempotence", "true"}, /* with it acks=all */
-	{"message.timeout.ms", "0"},    /* a message waits for ever: the loop gives up, by --retry */
+	{"message.timeout.ms", "0"}, /* a message waits for ever: the loop gives up, by --retry */
 	{"compression.codec", "lz4"},
 	{"queue.buffering.max.kbytes", "65536"},
 	{"sasl.mechanisms", "PLAIN"},

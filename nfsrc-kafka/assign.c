@@ -22,14 +22,16 @@ void assign_backwards(struct source *s, int32_t partition, int64_t expected, int
 			partition, expected, found);
 		return;
 	}
-	log_error("topic %s, partition %" PRId32 ": offsets go backwards, as in a topic that was made "
+	log_error("topic %s, partition %" PRId32
+		  ": offsets go backwards, as in a topic that was made "
 		  "anew, and their records would be taken for those stored before: give "
 		  "another --epoch expected=%" PRId64 " found=%" PRId64,
 		s->topic, partition, expected, found);
 	source_fail(s, ERR_CONFIG);
 }
 
-/* Whoever reads this partition of this topic of this cluster in this epoch gives its frames the same stream. */
+/* Whoever reads this partition of this topic of this cluster in this epoch gives its frames the
+ * same stream. */
 static bool name_stream(struct source *s, int32_t partition, struct stream_id *id)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
@@ -67,12 +69,13 @@ static struct partition *entry(struct source *s, int32_t partition)
 	return &all[partition];
 }
 
-/* Whether the offset lies in the partition's log, as far as can be told now; else where to go on, in *offset. */
+/* Whether the offset lies in the partition's log, as far as can be told now; else where to go on,
+ * in *offset. */
 static void check_range(struct source *s, int32_t partition, int64_t *offset)
 {
 	int64_t low, high;
-	if (rd_kafka_query_watermark_offsets(
-		    s->rk, s->topic, partition, &low, &high, ANSWER_MS) != 0)
+	if (rd_kafka_query_watermark_offsets(s->rk, s->topic, partition, &low, &high, ANSWER_MS) !=
+		0)
 		return; /* the fetcher will tell */
 	if (*offset > high) {
 		assign_backwards(s, partition, *offset, high);
@@ -128,7 +131,8 @@ static void take(struct source *s, rd_kafka_topic_partition_list_t *list)
 	for (int i = 0; i < list->cnt && !err; i++)
 		err = list->elems[i].err;
 	if (err) {
-		log_error("the offsets that are committed cannot be read: %s", rd_kafka_err2str(err));
+		log_error(
+			"the offsets that are committed cannot be read: %s", rd_kafka_err2str(err));
 		source_fail(s, ERR_RETRY);
 	}
 	for (int i = 0; i < list->cnt && !s->error; i++)
@@ -144,7 +148,8 @@ static void settle(struct source *s, const rd_kafka_topic_partition_list_t *list
 		if (list->elems[i].partition < s->partition_count)
 			leaving[list->elems[i].partition] = true;
 	int err = 0;
-	while (leaving && !err && flight_of(s, leaving) && monotonic_ns() < end && s->stage.signals < 2)
+	while (leaving && !err && flight_of(s, leaving) && monotonic_ns() < end &&
+		s->stage.signals < 2)
 		err = feed_step(s, SLICE_MS);
 	if (err)
 		source_fail(s, err);
@@ -178,8 +183,8 @@ static void assign(struct source *s, const rd_kafka_topic_partition_list_t *list
 	rd_kafka_error_destroy(error);
 }
 
-void assign_rebalance(
-	rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *source)
+void assign_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
+	rd_kafka_topic_partition_list_t *list, void *source)
 {
 	struct source *s = source;
 	bool add = err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
@@ -190,7 +195,11 @@ void assign_rebalance(
 	else
 		leave(s, list, lost);
 	if (list->cnt)
-		log_info("partitions %s count=%d", add ? "come" : lost ? "are lost" : "go", list->cnt);
+		log_info("partitions %s count=%d",
+			add    ? "come"
+			: lost ? "are lost"
+			       : "go",
+			list->cnt);
 	assign(s, list, add);
 	if (add && s->paused)
 		rd_kafka_pause_partitions(s->rk, list);

@@ -24,8 +24,8 @@ static rd_kafka_topic_partition_list_t *due(
 	return list;
 }
 
-void commit_report(
-	rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *source)
+void commit_report(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list,
+	void *source)
 {
 	static struct log_limit limit;
 	struct source *s = source;

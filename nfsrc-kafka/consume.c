@@ -12,12 +12,12 @@
 #include "lib/log.h"
 #include "nfsrc-kafka/nfsrc_kafka.h"
 
-#define TAKE_MAX   1024            /* messages, before the sink is looked after again */
-#define HOLD_NS    NS_PER_S        /* without room: partitions are paused, so that the group is answered */
-#define ASK_NS     (2 * NS_PER_S)
-#define ASK_MS     500
-#define CLOSE_NS   (10 * NS_PER_S)
-#define SLICE_MS   100
+#define TAKE_MAX 1024     /* messages, before the sink is looked after again */
+#define HOLD_NS  NS_PER_S /* without room: partitions are paused, so that the group is answered */
+#define ASK_NS   (2 * NS_PER_S)
+#define ASK_MS   500
+#define CLOSE_NS (10 * NS_PER_S)
+#define SLICE_MS 100
 
 void source_fail(struct source *s, int error)
 {
@@ -123,13 +123,13 @@ static int make_piece(struct source *s, const rd_kafka_message_t *m, struct piec
 		return COUNT_EMPTY + 1;
 	if (m->len > MESSAGE_MAX)
 		return COUNT_TOO_LARGE + 1;
-	return s->format->take(
-		s, &s->partitions[m->partition], m, feed_tail(&s->feed), piece);
+	return s->format->take(s, &s->partitions[m->partition], m, feed_tail(&s->feed), piece);
 }
 
 static void take_message(struct source *s, const rd_kafka_message_t *m)
 {
-	struct partition *p = m->partition < s->partition_count ? &s->partitions[m->partition] : NULL;
+	struct partition *p =
+		m->partition < s->partition_count ? &s->partitions[m->partition] : NULL;
 	struct piece piece;
 	if (!p || !p->assigned)
 		return; /* of before it went */
@@ -138,9 +138,8 @@ static void take_message(struct source *s, const rd_kafka_message_t *m)
 		if (s->error)
 			return;
 	}
-	struct flight flight = {.next = m->offset + 1,
-		.partition = m->partition,
-		.generation = p->generation};
+	struct flight flight = {
+		.next = m->offset + 1, .partition = m->partition, .generation = p->generation};
 	p->position = flight.next;
 	s->counts[COUNT_READ]++;
 	int cause = make_piece(s, m, &piece);
@@ -254,7 +253,8 @@ static int join(struct source *s)
 
 int consume_open(struct source *s)
 {
-	/* what is committed, and when, is ours to say; and an offset that is out of range is to be seen */
+	/* what is committed, and when, is ours to say; and an offset that is out of range is to be
+	 * seen */
 	if (set(s, "group.id", s->group) || set(s, "enable.auto.commit", "false") ||
 		set(s, "enable.auto.offset.store", "false") || set(s, "auto.offset.reset", "error"))
 		return ERR_CONFIG;

@@ -15,7 +15,9 @@
 #include "lib/log.h"
 #include "nfsrc-kafka/nfsrc_kafka.h"
 
-#define FINISH_NS (5 * NS_PER_S) /* for a sink to end, before it is told to, and again before it is made to */
+#define FINISH_NS                                                                                  \
+	(5 * NS_PER_S) /* for a sink to end, before it is told to, and again before it is made to  \
+			*/
 #define SLICE_MS  20
 #define NOT_FOUND 127 /* as a shell says it */
 #define KILLED    128 /* and the signal's number is added */
@@ -110,7 +112,8 @@ static void take_line(struct source *s, const char *line)
 	bool good = strncmp(line, "ack ", 4) == 0;
 	for (size_t i = 0; good && i < sizeof id.b; i++)
 		good = sscanf(line + 4 + 2 * i, "%2hhx", &id.b[i]) == 1;
-	good = good && sscanf(line + 4 + 2 * sizeof id.b, " %" SCNu64 "%n", &sequence, &at) == 1 && at;
+	good = good && sscanf(line + 4 + 2 * sizeof id.b, " %" SCNu64 "%n", &sequence, &at) == 1 &&
+	       at;
 	if (good)
 		flight_acknowledged(s, &id, sequence);
 	else

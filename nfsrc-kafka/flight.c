@@ -1,7 +1,9 @@
-/* The messages in hand, in the order in which they were read: what an acknowledgement stands for, and what may be committed.
+/* The messages in hand, in the order in which they were read: what an acknowledgement stands for,
+ * and what may be committed.
  *
- * A sink acknowledges in the order of its reading, whatever the streams: the acknowledgement of a frame is one of all that
- * were sent before it. A frame that is in hand already is not sent again, so each acknowledgement has one meaning. */
+ * A sink acknowledges in the order of its reading, whatever the streams: the acknowledgement of a
+ * frame is one of all that were sent before it. A frame that is in hand already is not sent again,
+ * so each acknowledgement has one meaning. */
 #include <string.h>
 
 #include "nfsrc-kafka/nfsrc_kafka.h"

@@ -1,12 +1,13 @@
-/* The format binary: a message is a frame of records, with the schema frame that it was written under before it. It
- * goes to the sink as it is, with its own stream id and number. */
+/* The format binary: a message is a frame of records, with the schema frame that it was written
+ * under before it. It goes to the sink as it is, with its own stream id and number. */
 #include <string.h>
 
 #include "nfsrc-kafka/nfsrc_kafka.h"
 
 #define KIND_AT 5 /* the kind in a frame's header, goflow-stream(5) */
 
-/* The one frame of records in the message. Returns false where there is not exactly one, or anything is damaged. */
+/* The one frame of records in the message. Returns false where there is not exactly one, or
+ * anything is damaged. */
 static bool read_frame(struct stream_reader *r, const uint8_t *bytes, size_t len, struct frame *f)
 {
 	const struct stream_counts *now = stream_counts(r), before = *now;

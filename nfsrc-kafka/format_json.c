@@ -1,5 +1,5 @@
-/* The format json: a message is a record's JSON line. It becomes a frame of its own, whose number is the offset: only so
- * has the same message the same number whoever reads it, from wherever. */
+/* The format json: a message is a record's JSON line. It becomes a frame of its own, whose number
+ * is the offset: only so has the same message the same number whoever reads it, from wherever. */
 #include "lib/instant.h"
 #include "nfsrc-kafka/nfsrc_kafka.h"
 
@@ -35,9 +35,8 @@ int format_json(struct source *s, const struct partition *p, const rd_kafka_mess
 		len--;
 	if (jsonl_read(s->lines, line, len, &s->record, &offset, &unknown) != 0)
 		return COUNT_BAD_LINE + 1;
-	f.len = record_pack(&s->record, s->record.present,
-		s->record.extra_count ? ENTRY_EXTRAS : 0, s->packed,
-		STREAM_FRAME_MAX - STREAM_HEADER - STREAM_TRAILER);
+	f.len = record_pack(&s->record, s->record.present, s->record.extra_count ? ENTRY_EXTRAS : 0,
+		s->packed, STREAM_FRAME_MAX - STREAM_HEADER - STREAM_TRAILER);
 	if (!f.len)
 		return COUNT_TOO_LARGE + 1;
 	size_t schema = put_schema(s, f, out);

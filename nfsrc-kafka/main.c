@@ -17,11 +17,13 @@ enum { OPT_FORMAT = 256, OPT_FROM, OPT_EPOCH, OPT_STATS };
 
 static const struct opt options[] = {
 	OPT_COMMON,
-	{'b', "brokers", "HOST[:PORT],...", "brokers to begin with; or KAFKA_SERVER (localhost:9092)"},
+	{'b', "brokers", "HOST[:PORT],...",
+		"brokers to begin with; or KAFKA_SERVER (localhost:9092)"},
 	{'t', "topic", "NAME", "the topic; or KAFKA_TOPIC (goflow)"},
 	{'g', "group", "NAME", "the group whose members share the topic (goflow)"},
 	{OPT_FORMAT, "format", "FORMAT", "of messages: json or binary (json)"},
-	{OPT_FROM, "from", "beginning|end", "where to begin when the group never committed (beginning)"},
+	{OPT_FROM, "from", "beginning|end",
+		"where to begin when the group never committed (beginning)"},
 	{OPT_EPOCH, "epoch", "TEXT", "another one where a topic was made anew (none)"},
 	{'X', "property", "NAME=VALUE", "a property of librdkafka (repeatable)"},
 	{OPT_STATS, "stats", "PATH", "serve counters on this unix socket"},
@@ -72,8 +74,10 @@ static int set_option(struct source *s, int id, const char *arg)
 static int configure(struct source *s, int argc, char **argv)
 {
 	struct opts o = {.program = "nfsrc-kafka",
-		.usage = "[-b HOST[:PORT]] [-t TOPIC] [--format FORMAT] [options] [-- SINK [ARGUMENT...]]",
-		.about = "Reads flow records from a topic of Apache Kafka, and hands them to a sink.",
+		.usage = "[-b HOST[:PORT]] [-t TOPIC] [--format FORMAT] [options] [-- SINK "
+			 "[ARGUMENT...]]",
+		.about = "Reads flow records from a topic of Apache Kafka, and hands them to a "
+			 "sink.",
 		.table = options,
 		.count = LEN(options)};
 	for (;;) {
@@ -91,7 +95,8 @@ static int configure(struct source *s, int argc, char **argv)
 		return EXIT_USE + 1;
 	}
 	if (!s->command && isatty(STDOUT_FILENO)) {
-		log_error("standard output is a terminal: expected a sink after --, a pipe or a file");
+		log_error("standard output is a terminal: expected a sink after --, a pipe or a "
+			  "file");
 		return EXIT_USE + 1;
 	}
 	return kafka_environment(s->conf, &s->brokers, &s->topic) ? EXIT_USE + 1 : 0;
@@ -102,7 +107,9 @@ static int step(struct source *s, uint64_t *tick_ns)
 {
 	uint64_t now = monotonic_ns();
 	bool room = !s->full_ns;
-	int timeout = s->more && room ? 0 : now >= *tick_ns ? 0 : (int)((*tick_ns - now) / NS_PER_MS) + 1;
+	int timeout = s->more && room   ? 0
+		      : now >= *tick_ns ? 0
+					: (int)((*tick_ns - now) / NS_PER_MS) + 1;
 	struct pollfd fds[] = {{.fd = room ? s->queue_fd : -1, .events = POLLIN},
 		{.fd = s->feed.fd, .events = feed_events(&s->feed)}};
 	if (stage_wait(&s->stage, fds, LEN(fds), timeout) < 0)

@@ -9,17 +9,20 @@
 const struct counter counters[COUNTERS] = {
 	[COUNT_READ] = {"read", COUNTER_IN, "messages read"},
 	[COUNT_ACKNOWLEDGED] = {"acknowledged", COUNTER_OUT,
-		"messages that the sink has acknowledged, or that were written where there is none, or passed over"},
+		"messages that the sink has acknowledged, or that were written where there is "
+		"none, or passed over"},
 	[COUNT_WAITING] = {"waiting", COUNTER_WAITING, "messages in hand"},
 	[COUNT_RETURNED] = {"returned", COUNTER_OUT,
 		"messages of partitions that went to another member while they were in hand"},
 	[COUNT_RECORDS] = {"records", COUNTER_MADE, "records handed to the sink"},
 	[COUNT_REPEATED] = {"repeated", COUNTER_INFO, "messages whose frame was in hand already"},
-	[COUNT_DAMAGED_FRAME] = {"damaged_frame", COUNTER_INFO, "messages that are not one frame of records"},
+	[COUNT_DAMAGED_FRAME] = {"damaged_frame", COUNTER_INFO,
+		"messages that are not one frame of records"},
 	[COUNT_BAD_LINE] = {"bad_line", COUNTER_INFO, "messages that are not a record's JSON line"},
 	[COUNT_EMPTY] = {"empty", COUNTER_INFO, "messages of nothing"},
 	[COUNT_TOO_LARGE] = {"too_large", COUNTER_INFO, "messages that are too large"},
-	[COUNT_REMOVED] = {"removed", COUNTER_INFO, "messages that Kafka removed before they were read"},
+	[COUNT_REMOVED] = {"removed", COUNTER_INFO,
+		"messages that Kafka removed before they were read"},
 	[COUNT_COMMITS] = {"commits", COUNTER_INFO, "commits of offsets that were answered"},
 	[COUNT_REBALANCES] = {"rebalances", COUNTER_INFO, "times that partitions came or went"},
 };
@@ -53,7 +56,8 @@ static json_t *partition_status(const struct source *s, int32_t i, int64_t *lag_
 	put(o, "position", p->position);
 	put(o, "acknowledged", p->done);
 	put(o, "committed", p->committed);
-	if (s->rk && rd_kafka_get_watermark_offsets(s->rk, s->topic, i, &low, &high) == 0 && high >= 0) {
+	if (s->rk && rd_kafka_get_watermark_offsets(s->rk, s->topic, i, &low, &high) == 0 &&
+		high >= 0) {
 		int64_t lag = high - (p->done < low ? low : p->done);
 		put(o, "end", high);
 		put(o, "lag", lag);
