@@ -15,9 +15,8 @@
 #include "lib/log.h"
 #include "nfsrc-kafka/nfsrc_kafka.h"
 
-#define FINISH_NS                                                                                  \
-	(5 * NS_PER_S) /* for a sink to end, before it is told to, and again before it is made to  \
-			*/
+#define FINISH_NS (5 * NS_PER_S)  /* for a sink to end, before it is told to */
+#define LEAVE_NS  (10 * NS_PER_S) /* and then, before it is made to */
 #define SLICE_MS  20
 #define NOT_FOUND 127 /* as a shell says it */
 #define KILLED    128 /* and the signal's number is added */
@@ -174,22 +173,21 @@ static bool gone(pid_t child, int *status, uint64_t end_ns)
 	return found != 0;
 }
 
-static int reap(struct source *s)
+/* Returns the sink's exit status; 0 where it had to be told to end, since what it has not acknowledged stays in Kafka. */
+static int reap(const struct source *s)
 {
 	pid_t child = s->feed.child;
 	int status = 0;
-	bool asked = false;
-	if (!gone(child, &status, monotonic_ns() + (s->stage.signals > 1 ? 0 : NS_PER_S))) {
-		log_warn("the sink does not end: it is told to");
-		asked = true;
-		kill(child, SIGTERM);
-	}
-	if (asked && !gone(child, &status, monotonic_ns() + FINISH_NS)) {
-		log_warn("the sink does not end: it is killed");
-		kill(child, SIGKILL);
-		waitpid(child, &status, 0);
-	}
-	return WIFSIGNALED(status) ? KILLED + WTERMSIG(status) : WEXITSTATUS(status);
+	if (gone(child, &status, monotonic_ns() + (s->stage.signals > 1 ? 0 : NS_PER_S)))
+		return WIFSIGNALED(status) ? KILLED + WTERMSIG(status) : WEXITSTATUS(status);
+	log_warn("the sink does not end: it is told to");
+	kill(child, SIGTERM);
+	if (gone(child, &status, monotonic_ns() + LEAVE_NS))
+		return 0;
+	log_warn("the sink does not end: it is killed");
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	return 0;
 }
 
 int feed_finish(struct source *s)

@@ -15,8 +15,8 @@
 #define MESSAGE_MAX  (2 * 1024 * 1024) /* octets; what is longer holds no frame and no record of ours */
 #define OUT_ROOM     (6 * 1024 * 1024) /* of frames on their way to the sink */
 #define OUT_FULL     (2 * 1024 * 1024) /* no more messages are taken then */
-#define FLIGHT_ROOM  65536             /* messages in hand; a power of two */
-#define FLIGHT_FULL  (FLIGHT_ROOM - 1024)
+#define FLIGHT_ROOM  16384             /* messages in hand; a power of two */
+#define FLIGHT_FULL  8192              /* more than sinks batch, and little enough to be stored before a drain is over */
 
 /* What is counted; the causes for which a message is passed over come first. */
 enum {
