@@ -96,8 +96,8 @@ static bool append_run(char **p, const char *end, const struct run *r, bool firs
 		first ? "" : " OR ", uuid_text(r->id, uuid), (int64_t)r->first, (int64_t)r->last);
 }
 
-/* Ranges are few beside claims, and only they can cover one: they are gathered once, where the planner would look at all
- * claims before it for each claim. */
+/* Ranges are few beside claims, and only they can cover one: they are gathered once, where the
+ * planner would look at all claims before it for each claim. */
 bool ledger_claim_sql(
 	const struct pg_sink *s, const struct sink_batch *b, char **p, const char *end)
 {

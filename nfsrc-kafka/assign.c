@@ -93,15 +93,14 @@ static void check_range(struct source *s, int32_t partition, int64_t *offset)
 static int64_t beginning(struct source *s, int32_t partition, int64_t committed)
 {
 	const struct partition *p = &s->partitions[partition];
-	if (committed < p->committed) {
+	bool known = p->committed >= 0;
+	if (committed < p->committed)
 		assign_backwards(s, partition, p->committed, committed < 0 ? 0 : committed);
-		return RD_KAFKA_OFFSET_BEGINNING;
-	}
-	if (committed < 0) {
+	if (committed < 0 && !known)
 		log_info("no offset is committed: reads from the %s partition=%" PRId32,
 			s->from_end ? "end" : "beginning", partition);
-		return s->from_end ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
-	}
+	if (committed < 0)
+		return s->from_end && !known ? RD_KAFKA_OFFSET_END : RD_KAFKA_OFFSET_BEGINNING;
 	check_range(s, partition, &committed);
 	return committed;
 }

@@ -173,7 +173,8 @@ static bool gone(pid_t child, int *status, uint64_t end_ns)
 	return found != 0;
 }
 
-/* Returns the sink's exit status; 0 where it had to be told to end, since what it has not acknowledged stays in Kafka. */
+/* Returns the sink's exit status; 0 where it had to be told to end, since what it has not
+ * acknowledged stays in Kafka. */
 static int reap(const struct source *s)
 {
 	pid_t child = s->feed.child;

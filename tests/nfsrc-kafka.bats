@@ -2,6 +2,7 @@
 # nfsrc-kafka between a real Apache Kafka and a real PostgreSQL: what nfsink-kafka wrote to a topic is in the table once,
 # whoever is killed.
 
+# shellcheck disable=SC2030,SC2031,SC2154 # topics are exported test by test; pid is set by background
 load helpers
 load servers
 load kafka/broker

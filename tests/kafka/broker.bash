@@ -160,7 +160,7 @@ remove_kafka() {
 
 # kafka_topics ARGUMENT...: Kafka's own tool, as: --create --topic NAME --partitions 3
 kafka_topics() {
-	kafka_heap=128m kafka_java org.apache.kafka.tools.TopicCommand --bootstrap-server "127.0.0.1:$kafka_port" "$@"
+	(kafka_heap=128m kafka_java org.apache.kafka.tools.TopicCommand --bootstrap-server "127.0.0.1:$kafka_port" "$@")
 }
 
 # taken TOPIC [KCAT OPTION...]: all messages of a topic, as they are.
