@@ -251,8 +251,9 @@ whole() {
 	stream 3
 	fill json 1 <stream
 	code=0
-	nfsrc-kafka -- nfsink-pg -d "host=$BATS_TEST_TMPDIR port=1" --retry 300ms 2>err || code=$?
+	nfsrc-kafka -- nfsink-pg -d "host=$BATS_TEST_TMPDIR port=1" --retry 4s 2>err || code=$?
 	same 69 "$code"
+	[ "$(total err read)" -gt 0 ] || fail "nothing was read: $(cat err)"
 	same 0 "$(total err acknowledged)"
 	code=0
 	nfsrc-kafka -- no-such-sink 2>err || code=$?
