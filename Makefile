@@ -27,11 +27,13 @@ BINDIR   = $(DESTDIR)$(PREFIX)/bin
 MANDIR   = $(DESTDIR)$(PREFIX)/share/man
 DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/goflow
 
-PROGRAMS = nfrecv nfdecode nfsink-sqlite nfsink-pg nfsink-mysql nfctl
+PROGRAMS = nfrecv nfdecode nfsink-sqlite nfsink-pg nfsink-mysql nfsink-kafka nfsrc-kafka nfctl
 LIBS_nfrecv        = -lpcap
 LIBS_nfsink-sqlite = -lsqlite3
 LIBS_nfsink-pg     = -lpq
 LIBS_nfsink-mysql  = -lmariadb
+LIBS_nfsink-kafka  = -lrdkafka
+LIBS_nfsrc-kafka   = -lrdkafka -lcrypto
 LIBS_ALL           = -ljansson
 LIBS_TEST          = -lcmocka -lpcap -lsqlite3
 

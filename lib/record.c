@@ -362,3 +362,12 @@ bool record_equal(const struct record *a, const struct record *b)
 	}
 	return true;
 }
+
+bool record_time_astray(const struct record *r, uint64_t back_ns, uint64_t ahead_ns)
+{
+	uint64_t t = r->last_switched.ns, received = r->received.ns;
+	if (!record_has(r, FIELD_received) || !record_has(r, FIELD_last_switched))
+		return false;
+	return (back_ns && t < received && received - t > back_ns) ||
+	       (ahead_ns && t > received && t - received > ahead_ns);
+}

@@ -79,6 +79,10 @@ static inline const void *record_field(const struct record *r, enum field_id id)
 	return (const char *)r + fields[id].offset;
 }
 
+/* Whether last_switched is more than back_ns before the time of receipt or ahead_ns after it (0: no such bound).
+ * Never so of a record that lacks either. */
+bool record_time_astray(const struct record *r, uint64_t back_ns, uint64_t ahead_ns);
+
 /* The largest packed record. */
 #define RECORD_PACKED_MAX (900 * 1024)
 

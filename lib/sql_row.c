@@ -7,12 +7,7 @@
 
 bool sql_row_time(const struct sql_settings *s, struct record *r)
 {
-	uint64_t t = r->last_switched.ns, received = r->received.ns;
-	if (!record_has(r, FIELD_received) || !record_has(r, FIELD_last_switched))
-		return false;
-	bool early = s->back_ns && t < received && received - t > s->back_ns;
-	bool late = s->ahead_ns && t > received && t - received > s->ahead_ns;
-	if (!early && !late)
+	if (!record_time_astray(r, s->back_ns, s->ahead_ns))
 		return false;
 	RECORD_SET(r, last_switched, r->received);
 	RECORD_SET(r, time_source, field_word_value(FIELD_time_source, "received", 8));

@@ -49,25 +49,44 @@ void stream_writer_free(struct stream_writer *w)
 	free(w);
 }
 
-/* Completes a frame of w->len bytes so far around its payload and hands it to the sink. */
-static int send_frame(
-	struct stream_writer *w, uint8_t *frame, size_t len, uint8_t kind, uint32_t records)
+/* Puts the header before a payload that stands STREAM_HEADER behind `frame`, and the checksum after it. */
+static size_t seal(uint8_t *frame, const struct frame *f)
 {
 	struct stream_header h = {
 		.mark = STREAM_MARK,
 		.version = STREAM_VERSION,
-		.kind = kind,
-		.payload = (uint32_t)(len - STREAM_HEADER),
-		.records = records,
+		.kind = f->kind,
+		.payload = (uint32_t)f->len,
+		.records = f->records,
 		.schema = schema_own()->hash,
-		.id = w->id,
-		.sequence = w->sequence,
+		.id = f->id,
+		.sequence = f->sequence,
 	};
 	h.crc = crc32c(0, &h, offsetof(struct stream_header, crc));
 	memcpy(frame, &h, sizeof h);
-	uint32_t crc = crc32c(0, frame + STREAM_HEADER, h.payload);
-	memcpy(frame + len, &crc, sizeof crc);
-	return w->sink(w->ctx, frame, len + STREAM_TRAILER);
+	uint32_t crc = crc32c(0, frame + STREAM_HEADER, f->len);
+	memcpy(frame + STREAM_HEADER + f->len, &crc, sizeof crc);
+	return STREAM_HEADER + f->len + STREAM_TRAILER;
+}
+
+size_t stream_frame(const struct frame *f, uint8_t *out, size_t cap)
+{
+	if (f->len > STREAM_PAYLOAD_MAX || f->len + STREAM_HEADER + STREAM_TRAILER > cap)
+		return 0;
+	memcpy(out + STREAM_HEADER, f->payload, f->len);
+	return seal(out, f);
+}
+
+/* Completes a frame of `len` bytes so far around its payload and hands it to the sink. */
+static int send_frame(
+	struct stream_writer *w, uint8_t *frame, size_t len, uint8_t kind, uint32_t records)
+{
+	const struct frame f = {.kind = kind,
+		.records = records,
+		.id = w->id,
+		.sequence = w->sequence,
+		.len = len - STREAM_HEADER};
+	return w->sink(w->ctx, frame, seal(frame, &f));
 }
 
 static int send_schema(struct stream_writer *w, uint64_t now_ns)

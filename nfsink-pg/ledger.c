@@ -96,6 +96,8 @@ static bool append_run(char **p, const char *end, const struct run *r, bool firs
 		first ? "" : " OR ", uuid_text(r->id, uuid), (int64_t)r->first, (int64_t)r->last);
 }
 
+/* Ranges are few beside claims, and only they can cover one: they are gathered once, where the
+ * planner would look at all claims before it for each claim. */
 bool ledger_claim_sql(
 	const struct pg_sink *s, const struct sink_batch *b, char **p, const char *end)
 {
@@ -108,8 +110,9 @@ bool ledger_claim_sql(
 	for (size_t i = 0; i < count && fits; i++)
 		fits = append_claim(p, end, &runs[i], i == 0);
 	fits = fits && append(p, end,
-			       " ON CONFLICT DO NOTHING RETURNING stream, first; DELETE "
-			       "FROM \"%s\" l USING \"%s\" r WHERE r.stream = l.stream "
+			       " ON CONFLICT DO NOTHING RETURNING stream, first; WITH r AS "
+			       "MATERIALIZED (SELECT stream, first, last FROM \"%s\" WHERE last "
+			       "> first) DELETE FROM \"%s\" l USING r WHERE r.stream = l.stream "
 			       "AND r.first < l.first AND r.last >= l.first AND (",
 			       table, table);
 	for (size_t i = 0; i < count && fits; i++)
