@@ -180,8 +180,8 @@ check-unit:
 
 lint:
 	@$(PACKAGES) install build lint
-	+@$(SUBMAKE) -s $(MAN_MADE)
-	@JOBS=$(JOBS) MANUALS='$(MAN)' scripts/lint $(T)
+	+@$(SUBMAKE) -s $(MAN_MADE) $(PROTO:.proto=.pb-c.h)
+	@JOBS=$(JOBS) MADE='$(BUILD)/proto' MANUALS='$(MAN)' scripts/lint $(T)
 
 format:
 	clang-format -i $(sort $(wildcard */*.c tests/*/*.c))
