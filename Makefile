@@ -42,7 +42,7 @@ FORTIFY = $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),-U_FORTIFY_SOURCE -D_FO
 HARDEN = $(if $(SAN),,$(FORTIFY)) -fstack-protector-strong -fPIE
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CLIENTS     := $(shell pkg-config --cflags libpq libmariadb 2>/dev/null) # where a server's headers have a folder
-ALL_CPPFLAGS = -D_GNU_SOURCE -I. -I$(BUILD)/proto $(CLIENTS) $(CPPFLAGS)
+ALL_CPPFLAGS = -D_GNU_SOURCE -I. -I$(BUILD) $(CLIENTS) $(CPPFLAGS)
 ALL_CFLAGS   = -std=c11 $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS)
 ALL_LDFLAGS  = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
@@ -181,7 +181,7 @@ check-unit:
 lint:
 	@$(PACKAGES) install build lint
 	+@$(SUBMAKE) -s $(MAN_MADE) $(PROTO:.proto=.pb-c.h)
-	@JOBS=$(JOBS) MADE='$(BUILD)/proto' MANUALS='$(MAN)' scripts/lint $(T)
+	@JOBS=$(JOBS) MADE='$(BUILD)' MANUALS='$(MAN)' scripts/lint $(T)
 
 format:
 	clang-format -i $(sort $(wildcard */*.c tests/*/*.c))

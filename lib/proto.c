@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "goflow.pb-c.h"
+#include "proto/goflow.pb-c.h"
 #include "lib/proto_map.h"
 
 struct proto_writer {

@@ -1,5 +1,5 @@
 /* FlowMessage of GoFlow2: goflow2.proto says what comes from where. */
-#include "goflow2.pb-c.h"
+#include "proto/goflow2.pb-c.h"
 #include "lib/proto.h"
 #include "lib/proto_map.h"
 

@@ -1,6 +1,6 @@
 #include "lib/proto_map.h"
 
-#include "goflow.pb-c.h"
+#include "proto/goflow.pb-c.h"
 #include "lib/proto_numbers.h"
 
 static const ProtobufCFieldDescriptor *numbered(int number)

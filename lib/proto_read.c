@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "goflow.pb-c.h"
+#include "proto/goflow.pb-c.h"
 #include "lib/err.h"
 #include "lib/proto.h"
 #include "lib/proto_map.h"
