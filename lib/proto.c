@@ -41,7 +41,7 @@ static void *at(struct proto_writer *w, size_t offset)
 /* The message only borrows; protobuf-c's type has no const. */
 static ProtobufCBinaryData borrowed(const void *bytes, size_t len)
 {
-	return (ProtobufCBinaryData){len, (uint8_t *)(uintptr_t)bytes};
+	return (ProtobufCBinaryData){len, (uint8_t *)bytes};
 }
 
 static void set_time(struct proto_writer *w, const struct proto_slot *s, const struct instant *t)

@@ -15,7 +15,7 @@
 static ProtobufCBinaryData address(const struct ip *ip)
 {
 	/* The message only borrows; protobuf-c's type has no const. */
-	uint8_t *bytes = (uint8_t *)(uintptr_t)ip->b;
+	uint8_t *bytes = (uint8_t *)ip->b;
 	return ip_is4(ip) ? (ProtobufCBinaryData){4, bytes + 12} : (ProtobufCBinaryData){16, bytes};
 }
 

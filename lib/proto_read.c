@@ -118,6 +118,13 @@ static bool get_field(const char *message, const struct proto_slot *s, enum fiel
 	}
 }
 
+/* Of empty bytes protobuf-c gives no address. */
+static const uint8_t *bytes_of(const ProtobufCBinaryData *b)
+{
+	static const uint8_t none[1];
+	return b->len > 0 ? b->data : none;
+}
+
 static bool get_extras(const Goflow__FlowRecord *m, struct record *r, uint64_t *unknown)
 {
 	if (m->n_extra > EXTRAS_MAX)
@@ -128,7 +135,7 @@ static bool get_extras(const Goflow__FlowRecord *m, struct record *r, uint64_t *
 			return false;
 		*unknown += x->base.n_unknown_fields;
 		r->extras[i] = (struct extra){
-			x->pen, (uint16_t)x->id, (uint16_t)x->value.len, x->value.data};
+			x->pen, (uint16_t)x->id, (uint16_t)x->value.len, bytes_of(&x->value)};
 	}
 	r->extra_count = (uint32_t)m->n_extra;
 	return true;
