@@ -18,7 +18,7 @@ BEGIN {
 		"ipfix[a-z_]*|sflow[a-z_]*|decode|record|fields|elements[a-z_]*)\\.[ch]"
 	protocols = "lib/(packet|defrag|pcapio|template|plan|exporter|sampling|message|netflow[0-9a-z_]*|" \
 		"ipfix[a-z_]*|sflow[a-z_]*|decode)\\.h"
-	forms = "lib/(record|fields|schema|elements[a-z_]*|jsontext|jsonl[a-z_]*|stream[a-z_]*)\\.[ch]"
+	forms = "lib/(record|fields|schema|elements[a-z_]*|jsontext|jsonl[a-z_]*|proto[a-z0-9_]*|stream[a-z_]*)\\.[ch]"
 	loops = "lib/(log|opt|stats[a-z_]*|stage|sink[a-z_]*|input|net)\\.h"
 
 	border("lib/.*", "(nf|tests|bench)[^/]*/.*", "lib knows no program")

@@ -52,6 +52,7 @@ quickly() { make -j2 BUILD="$build" CFLAGS=-O0 "$@"; }
 	for file in bin/nfrecv bin/nfdecode bin/nfsink-sqlite bin/nfctl share/man/man1/nfrecv.1 \
 		share/man/man1/nfdecode.1 share/man/man1/nfsink-sqlite.1 share/man/man1/nfctl.1 \
 		share/man/man5/goflow-record.5 share/man/man5/goflow-stream.5 share/man/man7/goflow.7 \
+		share/goflow/goflow.proto share/goflow/goflow2.proto \
 		share/doc/goflow/README.md share/doc/goflow/architecture.md share/doc/goflow/examples/read_stream.py; do
 		[ -s "$dest/opt/goflow/$file" ] || fail "not installed: $file"
 	done
