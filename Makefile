@@ -33,8 +33,8 @@ LIBS_nfrecv        = -lpcap
 LIBS_nfsink-sqlite = -lsqlite3
 LIBS_nfsink-pg     = -lpq
 LIBS_nfsink-mysql  = -lmariadb
-LIBS_nfsink-kafka  = -lrdkafka
-LIBS_nfsrc-kafka   = -lrdkafka -lcrypto
+LIBS_nfsink-kafka  = -lrdkafka -lprotobuf-c
+LIBS_nfsrc-kafka   = -lrdkafka -lcrypto -lprotobuf-c
 LIBS_ALL           = -ljansson
 LIBS_TEST          = -lcmocka -lpcap -lsqlite3 -lprotobuf-c
 

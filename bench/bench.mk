@@ -12,7 +12,7 @@ BENCH_SRC  = $(sort $(wildcard bench/*.c))
 BENCH      = $(BENCH_SRC:%.c=$(BUILD)/%)
 
 $(BENCH): %: %.o $(BUILD)/libgoflow.a
-	$(LINK) -lsqlite3 -lmariadb $(LIBS_ALL)
+	$(LINK) -lsqlite3 -lmariadb -lrdkafka $(LIBS_ALL)
 
 bench: $(BIN) $(BENCH)
 	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' NFDUMP_BIN='$(NFDUMP_BIN)' \
@@ -22,6 +22,10 @@ bench: $(BIN) $(BENCH)
 bench-servers: $(BIN) $(BUILD)/bench/gen $(BUILD)/bench/bindload
 	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' bench/servers.sh $(FLOWS) $(ROUNDS)
 
-.PHONY: bench-servers
+# nfsink-kafka beside librdkafka alone.
+bench-kafka: $(BIN) $(BUILD)/bench/gen $(BUILD)/bench/kafkaload
+	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' bench/kafka.sh $(FLOWS) $(ROUNDS)
+
+.PHONY: bench-servers bench-kafka
 
 -include $(BENCH_SRC:%.c=$(BUILD)/%.d)

@@ -16,7 +16,7 @@ static const struct opt options[] = {
 	{'b', "brokers", "HOST[:PORT],...",
 		"brokers to begin with; or KAFKA_SERVER (localhost:9092)"},
 	{'t', "topic", "NAME", "the topic; or KAFKA_TOPIC (goflow)"},
-	{OPT_FORMAT, "format", "FORMAT", "of messages: json, binary or first-goflow (json)"},
+	{OPT_FORMAT, "format", "FORMAT", "of messages: json, binary, protobuf, ... (json)"},
 	{OPT_KEY, "key", "none|exporter|FIELD,...", "the messages' key (none)"},
 	{'X', "property", "NAME=VALUE", "a property of librdkafka (repeatable)"},
 	{OPT_CREATE, "create-topic", "PARTITIONS:REPLICAS", "make the topic where it is missing"},

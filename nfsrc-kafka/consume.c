@@ -105,6 +105,7 @@ static void passed_over(struct source *s, const rd_kafka_message_t *m, int cause
 	static const char *const why[CAUSES] = {
 		[COUNT_DAMAGED_FRAME] = "it is not one frame of records",
 		[COUNT_BAD_LINE] = "it is not a record's JSON line",
+		[COUNT_BAD_PROTO] = "it is not a FlowRecord of goflow.proto",
 		[COUNT_EMPTY] = "it is empty",
 		[COUNT_TOO_LARGE] = "it is too large",
 	};

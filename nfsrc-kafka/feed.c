@@ -106,14 +106,14 @@ int feed_write(struct source *s)
 static void take_line(struct source *s, const char *line)
 {
 	struct stream_id id;
-	uint64_t sequence;
-	int at = 0;
-	bool good = strncmp(line, "ack ", 4) == 0;
-	for (size_t i = 0; good && i < sizeof id.b; i++)
-		good = sscanf(line + 4 + 2 * i, "%2hhx", &id.b[i]) == 1;
-	good = good && sscanf(line + 4 + 2 * sizeof id.b, " %" SCNu64 "%n", &sequence, &at) == 1 &&
-	       at;
+	const char *number = line + 4 + 2 * sizeof id.b;
+	char *end = NULL;
+	uint64_t sequence = 0;
+	bool good = strncmp(line, "ack ", 4) == 0 && !stream_id_parse(line + 4, &id) &&
+		    number[0] == ' ' && number[1] >= '0' && number[1] <= '9';
 	if (good)
+		sequence = strtoull(number + 1, &end, 10);
+	if (good && !*end)
 		flight_acknowledged(s, &id, sequence);
 	else
 		log_warn("the sink writes what is no acknowledgement: %s", line);

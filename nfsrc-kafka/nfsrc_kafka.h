@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "lib/jsonl.h"
+#include "lib/proto.h"
 #include "lib/stage.h"
 #include "lib/stream.h"
 
@@ -16,12 +17,13 @@
 #define OUT_ROOM     (6 * 1024 * 1024) /* of frames on their way to the sink */
 #define OUT_FULL     (2 * 1024 * 1024) /* no more messages are taken then */
 #define FLIGHT_ROOM  16384             /* messages in hand; a power of two */
-#define FLIGHT_FULL  8192              /* more than sinks batch, and little enough to be stored before a drain is over */
+#define FLIGHT_FULL  8192 /* more than sinks batch, little enough to be stored before a drain ends */
 
 /* What is counted; the causes for which a message is passed over come first. */
 enum {
 	COUNT_DAMAGED_FRAME,
 	COUNT_BAD_LINE,
+	COUNT_BAD_PROTO,
 	COUNT_EMPTY,
 	COUNT_TOO_LARGE,
 	CAUSES,
@@ -79,8 +81,8 @@ struct source;
 struct format {
 	const char *name;
 	bool counts_offsets; /* frames are numbered by offset, so that offsets may never begin anew */
-	/* Writes the message's frame to out, which has room for OUT_ROOM - OUT_FULL. Returns 0 with *piece, or the cause
-	 * for which it is passed over, plus 1. */
+	/* Writes the message's frame to out, which has room for OUT_ROOM - OUT_FULL. Returns 0 with
+	 * *piece, or the cause for which it is passed over, plus 1. */
 	int (*take)(struct source *s, const struct partition *p, const rd_kafka_message_t *m, uint8_t *out,
 		struct piece *piece);
 };
@@ -127,6 +129,7 @@ struct source {
 	/* of the formats */
 	struct stream_reader *reader;
 	struct jsonl_reader *lines;
+	struct proto_reader *proto;
 	struct record record;
 	uint8_t *packed;      /* STREAM_FRAME_MAX */
 	unsigned since_schema;
@@ -137,13 +140,20 @@ struct source {
 const struct format *format_find(const char *name);
 extern const char format_names[];
 
-/* What both formats read with. Returns 0 or ERR_MEMORY. */
+/* What the formats read with. Returns 0 or ERR_MEMORY. */
 int format_begin(struct source *s);
 void format_end(struct source *s);
 
 int format_binary(struct source *s, const struct partition *p, const rd_kafka_message_t *m, uint8_t *out,
 	struct piece *piece);
 int format_json(struct source *s, const struct partition *p, const rd_kafka_message_t *m, uint8_t *out,
+	struct piece *piece);
+
+int format_proto(struct source *s, const struct partition *p, const rd_kafka_message_t *m, uint8_t *out,
+	struct piece *piece);
+
+/* The frame of a message that is one record, s->record: as format.take, to be returned by it. */
+int format_record(struct source *s, const struct partition *p, const rd_kafka_message_t *m, uint8_t *out,
 	struct piece *piece);
 
 /* flight.c: whether one more message may be taken in hand. */
@@ -159,14 +169,15 @@ void flight_add(struct source *s, const struct flight *new);
 /* The sink has stored this frame and all that were sent before it. */
 void flight_acknowledged(struct source *s, const struct stream_id *id, uint64_t sequence);
 
-/* All that ends within the octets written is done (there is no sink that acknowledges), or what has nothing before it
- * that waits. */
+/* All that ends within the octets written is done (there is no sink that acknowledges), or what has
+ * nothing before it that waits. */
 void flight_written(struct source *s, uint64_t octets);
 
 /* Whether a message of a partition that is marked by `leaving` is in hand. */
 bool flight_of(const struct source *s, const bool *leaving);
 
-/* feed.c: starts the sink, if there is a command; before any thread is. Returns 0 or ERR_IO after a log line. */
+/* feed.c: starts the sink, if there is a command; before any thread is. Returns 0 or ERR_IO after a
+ * log line. */
 int feed_open(struct source *s);
 
 /* Where the next frame is to be written, with room for OUT_ROOM - OUT_FULL while feed_room. */
@@ -183,11 +194,12 @@ int feed_read(struct source *s);
 /* The events that feed_write and feed_read wait for. */
 short feed_events(const struct feed *f);
 
-/* Waits for what the feed waits for, and does it. timeout_ms as poll's. Returns 0 or feed_write's and feed_read's. */
+/* Waits for what the feed waits for, and does it. timeout_ms as poll's. Returns 0 or feed_write's
+ * and feed_read's. */
 int feed_step(struct source *s, int timeout_ms);
 
-/* Lets the sink finish: no more comes; waits for its acknowledgements and its end. Returns its exit status, as a shell gives
- * it; 0 for standard output. */
+/* Lets the sink finish: no more comes; waits for its acknowledgements and its end. Returns its exit
+ * status, as a shell gives it; 0 for standard output. */
 int feed_finish(struct source *s);
 
 /* consume.c: joins the group. Returns 0, or ERR_CONFIG after a log line. */
@@ -215,9 +227,9 @@ void assign_out_of_range(struct source *s, int32_t partition);
 /* An offset before the one that was expected came: says so and ends, where offsets count. */
 void assign_backwards(struct source *s, int32_t partition, int64_t expected, int64_t found);
 
-/* commit.c: commits what is acknowledged, of all partitions or those of `list`. */
+/* commit.c: commits what is acknowledged, of all partitions or those of `of`. */
 void commit_soon(struct source *s);
-void commit_now(struct source *s, const rd_kafka_topic_partition_list_t *list);
+void commit_now(struct source *s, const rd_kafka_topic_partition_list_t *of);
 void commit_report(
 	rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic_partition_list_t *list, void *source);
 

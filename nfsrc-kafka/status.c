@@ -19,6 +19,8 @@ const struct counter counters[COUNTERS] = {
 	[COUNT_DAMAGED_FRAME] = {"damaged_frame", COUNTER_INFO,
 		"messages that are not one frame of records"},
 	[COUNT_BAD_LINE] = {"bad_line", COUNTER_INFO, "messages that are not a record's JSON line"},
+	[COUNT_BAD_PROTO] = {"bad_proto", COUNTER_INFO,
+		"messages that are not a protobuf FlowRecord"},
 	[COUNT_EMPTY] = {"empty", COUNTER_INFO, "messages of nothing"},
 	[COUNT_TOO_LARGE] = {"too_large", COUNTER_INFO, "messages that are too large"},
 	[COUNT_REMOVED] = {"removed", COUNTER_INFO,

@@ -81,7 +81,7 @@ whole() {
 
 @test "nfsrc-kafka: each format comes back from three partitions as the records that they were" {
 	stream 20
-	for format in json binary; do
+	for format in json protobuf binary; do
 		KAFKA_TOPIC=$KAFKA_TOPIC-$format fill "$format" 3 <stream
 		ask_pg 'DROP TABLE IF EXISTS goflow_records, goflow_ledger'
 		KAFKA_TOPIC=$KAFKA_TOPIC-$format source_to "$format" "$format"

@@ -126,9 +126,9 @@ format_kafka() {
 		fail "Kafka's storage: $(tail -5 "$kafka_dir/format.log")"
 }
 
-# run_kafka: starts the one that was made (again), and waits until it answers; a test's descriptors 3 and 9 are not its.
+# run_kafka: starts the one that was made (again), and waits until it answers; the descriptors that tests use are not its.
 run_kafka() {
-	kafka_java kafka.Kafka "$kafka_dir/server.properties" >>"$kafka_dir/log" 2>&1 </dev/null 3>&- 9>&- &
+	kafka_java kafka.Kafka "$kafka_dir/server.properties" >>"$kafka_dir/log" 2>&1 </dev/null 3>&- 8>&- 9>&- &
 	echo $! >"$kafka_dir/pid"
 	wait_for 90 kafka_answers || fail "Kafka does not start: $(tail -20 "$kafka_dir/log")"
 }
