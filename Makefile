@@ -27,7 +27,7 @@ BINDIR   = $(DESTDIR)$(PREFIX)/bin
 MANDIR   = $(DESTDIR)$(PREFIX)/share/man
 DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/goflow
 
-PROGRAMS = nfrecv nfdecode nfsink-sqlite nfsink-pg nfsink-mysql nfctl
+PROGRAMS = nfrecv nfdecode nftee nfsink-sqlite nfsink-pg nfsink-mysql nfctl
 LIBS_nfrecv        = -lpcap
 LIBS_nfsink-sqlite = -lsqlite3
 LIBS_nfsink-pg     = -lpq
