@@ -27,11 +27,12 @@ BINDIR   = $(DESTDIR)$(PREFIX)/bin
 MANDIR   = $(DESTDIR)$(PREFIX)/share/man
 DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/goflow
 
-PROGRAMS = nfrecv nfdecode nfsink-sqlite nfsink-pg nfsink-mysql nfctl
+PROGRAMS = nfrecv nfdecode nfsink-sqlite nfsink-pg nfsink-mysql nfctl goflow
 LIBS_nfrecv        = -lpcap
 LIBS_nfsink-sqlite = -lsqlite3
 LIBS_nfsink-pg     = -lpq
 LIBS_nfsink-mysql  = -lmariadb
+LIBS_goflow        = -lyaml
 LIBS_ALL           = -ljansson
 LIBS_TEST          = -lcmocka -lpcap -lsqlite3
 
@@ -91,7 +92,7 @@ $(eval $(call remember,$(BUILD)/sources,$$(ALL_SRC)))
 QUIET   = $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 SAY     = $(if $(V),,@$(if $(QUIET),,printf '  %-4s %s\n' $(1) '$@' &&))
 COMPILE = $(call SAY,CC) $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-LINK    = $(call SAY,LD) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^)
+LINK    = $(call SAY,LD) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/packages
 	@mkdir -p $(@D)

@@ -87,8 +87,8 @@ int quantity_duration(const char *text, uint64_t *ns)
 	/* scale divides all units but ms, for which the product fits into 64 bits */
 	uint64_t part = unit % scale ? fraction * unit / scale : fraction * (unit / scale);
 	return __builtin_mul_overflow(whole, unit, ns) || __builtin_add_overflow(*ns, part, ns)
-	               ? ERR_SYNTAX
-	               : 0;
+		       ? ERR_SYNTAX
+		       : 0;
 }
 
 const char *quantity_size_text(uint64_t v, char out[static QUANTITY_TEXT_MAX])
