@@ -118,6 +118,11 @@ $(REPLAYS): %-replay: %.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libgoflow.a
 $(FUZZERS): %-fuzz: %.o $(BUILD)/libgoflow.a
 	$(LINK) -fsanitize=fuzzer $(LIBS_ALL)
 
+# One target is over goflow's own files.
+CONFIG_OBJ = $(call OBJ,$(sort $(wildcard goflow/config*.c)))
+$(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: $(CONFIG_OBJ)
+$(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: LIBS_ALL += $(LIBS_goflow)
+
 $(TOOLS): %: %.o $(BUILD)/libgoflow.a
 	$(LINK) -lpcap $(LIBS_ALL)
 

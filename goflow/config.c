@@ -57,9 +57,11 @@ int config_parse(struct config *c, const char *text, size_t len,
 		return r->errors ? ERR_CONFIG : 0;
 	}
 	/* What stands before the place where it ceases to be YAML may have errors of its own. */
-	const char *end = text;
-	for (unsigned line = 0; line < good; line++)
-		end = (const char *)memchr(end, '\n', len - (size_t)(end - text)) + 1;
+	const char *end = text, *eol;
+	for (unsigned line = 0; line < good; line++) {
+		eol = memchr(end, '\n', len - (size_t)(end - text));
+		end = eol ? eol + 1 : text + len;
+	}
 	struct config_report rest = {0};
 	if (end > text && config_yaml(text, (size_t)(end - text), &doc, &rest, &good) == 0) {
 		config_walk(c, &doc, r);

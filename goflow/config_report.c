@@ -2,15 +2,36 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "goflow/config_impl.h"
 #include "lib/log.h"
+
+/* Whether what is noted stands before a place; what has no place stands last. */
+static bool is_before(const struct config_finding *f, struct config_spot at)
+{
+	if (!at.line || !f->spot.line)
+		return !at.line;
+	return f->spot.line < at.line || (f->spot.line == at.line && f->spot.column <= at.column);
+}
+
+static bool is_same(const struct config_finding *f, struct config_spot at, const char *text)
+{
+	return f->spot.line == at.line && f->spot.column == at.column && f->text &&
+	       strcmp(f->text, text) == 0;
+}
 
 static void note(struct config_report *r, struct config_spot at, bool is_warning, const char *fmt,
 	va_list args)
 {
 	char text[1024];
 	size_t i = r->count;
+	vsnprintf(text, sizeof text, fmt, args);
+	log_clean(text);
+	while (i > 0 && !is_before(&r->list[i - 1], at))
+		i--;
+	if (i > 0 && is_same(&r->list[i - 1], at, text))
+		return; /* what an alias repeats */
 	if (is_warning)
 		r->warnings++;
 	else
@@ -19,16 +40,7 @@ static void note(struct config_report *r, struct config_spot at, bool is_warning
 		r->list = calloc(CONFIG_FINDINGS_MAX, sizeof *r->list);
 	if (!r->list || r->count == CONFIG_FINDINGS_MAX)
 		return;
-	vsnprintf(text, sizeof text, fmt, args);
-	log_clean(text);
-	/* behind those of the same place; what has no place stands last */
-	while (i > 0 && at.line &&
-		(!r->list[i - 1].spot.line || r->list[i - 1].spot.line > at.line ||
-			(r->list[i - 1].spot.line == at.line &&
-				r->list[i - 1].spot.column > at.column))) {
-		r->list[i] = r->list[i - 1];
-		i--;
-	}
+	memmove(&r->list[i + 1], &r->list[i], (r->count - i) * sizeof *r->list);
 	r->list[i] = (struct config_finding){strdup(text), at, is_warning};
 	r->count++;
 }

@@ -19,13 +19,17 @@ static struct config_spot spot_of(const char *text, size_t offset)
 	return at;
 }
 
-/* What YAML 1.1 calls printable, short of the surrogates, which are not UTF-8 (section 5.1). */
-static bool printable(const unsigned char *p, size_t n)
+/* What YAML 1.1 calls printable (section 5.1), short of the surrogates, which are not UTF-8, and of
+ * its line breaks other than newlines, so that lines are what editors count. */
+static bool printable(const unsigned char *p, size_t n, bool before_newline)
 {
 	if (n == 1)
-		return *p >= 0x20 ? *p != 0x7f : *p == '\t' || *p == '\n' || *p == '\r';
-	if (n == 2 && p[0] == 0xc2)
-		return p[1] >= 0xa0 || p[1] == 0x85;
+		return *p >= 0x20 ? *p != 0x7f
+				  : *p == '\t' || *p == '\n' || (*p == '\r' && before_newline);
+	if (n == 2)
+		return p[0] != 0xc2 || p[1] >= 0xa0;
+	if (n == 3 && p[0] == 0xe2 && p[1] == 0x80)
+		return p[2] != 0xa8 && p[2] != 0xa9;
 	return !(n == 3 && p[0] == 0xef && p[1] == 0xbf && p[2] >= 0xbe);
 }
 
@@ -34,7 +38,7 @@ static int check_bytes(const char *text, size_t len, struct config_report *r)
 	const unsigned char *p = (const unsigned char *)text;
 	for (size_t i = 0, n; i < len; i += n) {
 		n = utf8_length(p + i, len - i);
-		if (n && printable(p + i, n))
+		if (n && printable(p + i, n, i + 1 < len && p[i + 1] == '\n'))
 			continue;
 		config_error(r, spot_of(text, i), "found the byte 0x%02x, expected %s", p[i],
 			n ? "text without control characters" : "UTF-8");
@@ -48,49 +52,141 @@ static struct config_spot spot(yaml_mark_t m)
 	return (struct config_spot){(unsigned)m.line + 1, (unsigned)m.column + 1};
 }
 
-/* The start of a line, from 1, and its length without comment and blanks at its end. */
-static const char *line_at(const char *text, size_t len, unsigned line, size_t *length)
+/* A line of the text, without comment and blanks at its end. */
+struct row {
+	const char *start, *end;
+	unsigned line;
+};
+
+static void trim(struct row *row, const char *eol)
 {
-	const char *p = text, *end = text + len, *eol;
-	for (; line > 1 && p < end; line--) {
-		eol = memchr(p, '\n', (size_t)(end - p));
-		p = eol ? eol + 1 : end;
+	for (const char *q = row->start; q < eol; q++)
+		if (*q == '#' && (q == row->start || q[-1] == ' ' || q[-1] == '\t'))
+			eol = q;
+	while (eol > row->start && strchr(" \t\r", eol[-1]))
+		eol--;
+	row->end = eol;
+}
+
+/* The line that holds a place. */
+static struct row row_at(const char *text, size_t len, struct config_spot at)
+{
+	struct row row = {text, text + len, at.line};
+	const char *eol = memchr(text, '\n', len);
+	for (unsigned line = 1; line < at.line && eol; line++) {
+		row.start = eol + 1;
+		eol = memchr(row.start, '\n', (size_t)(text + len - row.start));
 	}
-	eol = memchr(p, '\n', (size_t)(end - p));
-	const char *last = eol ? eol : end;
-	for (const char *q = p; q < last; q++)
-		if (*q == '#' && (q == p || q[-1] == ' ' || q[-1] == '\t'))
-			last = q;
-	while (last > p && strchr(" \t\r", last[-1]))
-		last--;
-	*length = (size_t)(last - p);
+	trim(&row, eol ? eol : text + len);
+	return row;
+}
+
+static bool row_above(const char *text, struct row *row)
+{
+	if (row->start == text)
+		return false;
+	const char *eol = row->start - 1, *before = memrchr(text, '\n', (size_t)(eol - text));
+	row->start = before ? before + 1 : text;
+	row->line--;
+	trim(row, eol);
+	return true;
+}
+
+static const char *first_mark(const struct row *row)
+{
+	const char *p = row->start;
+	while (p < row->end && *p == ' ')
+		p++;
 	return p;
 }
 
-/* A key whose colon is missing makes one text with the line behind it, whose colon is then one too
- * many: the place is the nearest line above that has something on it, if it has no colon. */
-static bool lacks_colon(const char *text, size_t len, unsigned line, struct config_spot *at)
+static struct config_spot spot_in(const struct row *row, const char *p)
 {
-	while (--line > 0) {
-		size_t length, indent = 0;
-		const char *p = line_at(text, len, line, &length);
-		if (length == 0)
+	return (struct config_spot){row->line, (unsigned)(p - row->start) + 1};
+}
+
+static bool has_key(const struct row *row)
+{
+	for (const char *p = row->start; p < row->end; p++)
+		if (*p == ':' && (p + 1 == row->end || p[1] == ' '))
+			return true;
+	return false;
+}
+
+/* A key whose colon is missing makes one text with the line behind it, whose colon is then one too
+ * many: the place is the nearest line above that has something on it, if it has no key. */
+static bool lacks_colon(const char *text, size_t len, struct config_spot *at)
+{
+	struct row row = row_at(text, len, *at);
+	while (row_above(text, &row)) {
+		const char *p = first_mark(&row);
+		if (p == row.end)
 			continue;
-		while (indent < length && p[indent] == ' ')
-			indent++;
-		*at = (struct config_spot){line, (unsigned)indent + 1};
-		return !memchr(p, ':', length) && p[indent] != '-';
+		if (has_key(&row) || *p == '-')
+			return false;
+		*at = spot_in(&row, p);
+		return true;
 	}
+	return false;
+}
+
+/* A quotation mark that is missing is found in a remark or a value further down, and what is wrong
+ * is what stands behind that: the place is the nearest value above that begins with one and does
+ * not end on its line. */
+static bool lacks_quote(const char *text, size_t len, struct config_spot *at)
+{
+	struct row row = row_at(text, len, *at);
+	do {
+		const char *p = first_mark(&row);
+		while (p < row.end && *p != ':' && *p != '#')
+			p++;
+		while (p < row.end && (*p == ':' || *p == ' '))
+			p++;
+		if (p < row.end && (*p == '\'' || *p == '"') &&
+			!memchr(p + 1, *p, (size_t)(row.end - p - 1))) {
+			*at = spot_in(&row, p);
+			return true;
+		}
+	} while (row_above(text, &row));
 	return false;
 }
 
 static bool is_first_on_line(const char *text, size_t len, struct config_spot at)
 {
-	size_t length;
-	const char *p = line_at(text, len, at.line, &length);
-	return strspn(p, " ") + 1 >= at.column;
+	struct row row = row_at(text, len, at);
+	return first_mark(&row) - row.start + 1 >= at.column;
 }
 
+static void block_problem(const yaml_parser_t *p, const char *text, size_t len,
+	struct config_report *r, struct config_spot *at)
+{
+	if (is_first_on_line(text, len, *at))
+		config_error(r, *at,
+			"found a line that is indented unlike its neighbours, expected a key in "
+			"line with "
+			"that of line %zu",
+			p->context_mark.line + 1);
+	else if (lacks_quote(text, len, at))
+		config_error(r, *at, "found a quotation mark, expected another that ends the text");
+	else
+		config_error(r, *at,
+			"found more behind a value, expected the end of the line, or quotes around "
+			"it");
+}
+
+static void colon_problem(
+	const char *text, size_t len, struct config_report *r, struct config_spot *at)
+{
+	if (lacks_colon(text, len, at))
+		config_error(r, *at, "found a line without a colon, expected KEY: VALUE");
+	else
+		config_error(r, *at,
+			"found a colon where no key can stand, expected a line that is indented as "
+			"its "
+			"neighbours, or quotes around a value with a colon");
+}
+
+/* Says what libyaml found, in words of this file; *at is the place. */
 static void explain(const yaml_parser_t *p, const char *text, size_t len, struct config_report *r,
 	struct config_spot *at)
 {
@@ -102,16 +198,7 @@ static void explain(const yaml_parser_t *p, const char *text, size_t len, struct
 		*at = spot_of(text, p->problem_offset < len ? p->problem_offset : len);
 		config_error(r, *at, "found %s, expected YAML", problem);
 	} else if (strcmp(problem, "mapping values are not allowed in this context") == 0) {
-		struct config_spot above;
-		if (lacks_colon(text, len, at->line, &above)) {
-			*at = above;
-			config_error(r, above, "found a line without a colon, expected KEY: VALUE");
-		} else {
-			config_error(r, *at,
-				"found a colon where no key can stand, expected a line that is "
-				"indented as "
-				"its neighbours, or quotes around a value with a colon");
-		}
+		colon_problem(text, len, r, at);
 	} else if (strcmp(problem, "could not find expected ':'") == 0) {
 		*at = spot(p->context_mark);
 		config_error(r, *at, "found a line without a colon, expected KEY: VALUE");
@@ -121,16 +208,8 @@ static void explain(const yaml_parser_t *p, const char *text, size_t len, struct
 	} else if (strstr(context, "flow")) {
 		*at = spot(p->context_mark);
 		config_error(r, *at, "found a bracket, expected another that ends the list");
-	} else if (strstr(context, "block mapping") && is_first_on_line(text, len, *at)) {
-		config_error(r, *at,
-			"found a line that is indented unlike its neighbours, expected a key in "
-			"line with "
-			"that of line %zu",
-			p->context_mark.line + 1);
 	} else if (strstr(context, "block mapping")) {
-		config_error(r, *at,
-			"found more behind a value, expected the end of the line, or quotes around "
-			"it");
+		block_problem(p, text, len, r, at);
 	} else if (strcmp(problem, "found character that cannot start any token") == 0) {
 		config_error(r, *at,
 			"found a tab or another mark that no value begins with, expected "
