@@ -34,7 +34,7 @@ enum config_from {
 	FROM_NOWHERE,     /* neither given nor by default */
 	FROM_DEFAULT,
 	FROM_FILE,
-	FROM_SECRET_FILE, /* password_file and its like; line and column are that key's */
+	FROM_SECRET_FILE, /* password_file and its like */
 	FROM_ENVIRONMENT,
 };
 
@@ -47,7 +47,7 @@ struct config_value {
 	char *text;      /* as it was given, NUL-terminated; a list with commas. NULL: FROM_NOWHERE. Owned */
 	uint64_t number; /* numbers, bytes, ns; switches: 0 or 1; words: the position in their row's list */
 	enum config_from from;
-	struct config_spot spot; /* of FROM_FILE and FROM_SECRET_FILE */
+	struct config_spot spot; /* in the file, if it stands there; of FROM_SECRET_FILE that key's */
 };
 
 /* A setting of librdkafka: a key with a dot in it. */

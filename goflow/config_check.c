@@ -96,11 +96,9 @@ void config_environment(
 			struct config_value *v = &h.values[k];
 			if (!text || !holds(&h, &config_rows[k]) || v->text)
 				continue;
-			struct config_spot at = v->spot; /* of a value that was wrong */
 			if (config_value_read(
 				    &config_rows[k], text, v, expected, sizeof expected) == 0)
 				v->from = FROM_DEFAULT;
-			v->spot = at;
 		}
 }
 

@@ -120,8 +120,8 @@ void take_api(struct walk *w, yaml_node_t *n)
 	host->spot = port->spot = node_spot(n);
 }
 
-/* A name that can stand in a path, a log line and the name of a socket. */
-static bool take_name(struct walk *w, const struct pair *p, char out[static CONFIG_NAME_MAX + 1])
+/* A name that can stand in a path, a log line and the name of a socket; else it stays empty. */
+static void take_name(struct walk *w, const struct pair *p, char out[static CONFIG_NAME_MAX + 1])
 {
 	static const char letters[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_. ";
@@ -132,10 +132,9 @@ static bool take_name(struct walk *w, const struct pair *p, char out[static CONF
 			"%s: found the name %.*s, expected up to %d letters, digits, blanks and "
 			"any of -_.",
 			w->path, key_shown(p->name), p->name, CONFIG_NAME_MAX);
-		return false;
+		return;
 	}
 	snprintf(out, CONFIG_NAME_MAX + 1, "%s", p->name);
-	return true;
 }
 
 /* Room for one object more in an array; NULL after an error. */
@@ -180,9 +179,9 @@ void take_backend(struct walk *w, struct object *unused, const struct pair *p)
 	struct config_value *type = &b->values[KEY_BACKEND_TYPE];
 	struct object o = {
 		.scope = SCOPE_BACKEND, .of = TYPES_ANY, .values = b->values, .backend = b};
-	size_t len = walk_enter(w, p->name), errors = w->r->errors;
+	size_t len = walk_enter(w, p->name);
 	walk_mapping(w, p->value, &o, take_key);
-	if (!type->text && w->r->errors == errors)
+	if (!type->text && !type->spot.line)
 		config_error(w->r, p->spot,
 			"%s: found no type, expected one: mysql, timescale, postgres, kafka, "
 			"sqlite or dump",
@@ -224,9 +223,9 @@ void take_frontend(struct walk *w, struct object *unused, const struct pair *p)
 	struct config_value *type = &f->values[KEY_FRONTEND_TYPE];
 	struct object o = {
 		.scope = SCOPE_FRONTEND, .of = TYPES_ANY, .values = f->values, .frontend = f};
-	size_t len = walk_enter(w, p->name), errors = w->r->errors;
+	size_t len = walk_enter(w, p->name);
 	walk_mapping(w, p->value, &o, take_key);
-	if (w->r->errors == errors)
+	if (!type->spot.line)
 		default_type(w, type, p);
 	f->type = (enum frontend_type)type->number;
 	o.of = types_of(type);

@@ -221,8 +221,9 @@ int config_value_read(const struct config_row *row, const char *text, struct con
 	char *copy = strdup(text);
 	if (!copy)
 		return ERR_MEMORY;
+	struct config_spot spot = v->spot;
 	config_value_free(v);
-	*v = (struct config_value){.text = copy, .number = number};
+	*v = (struct config_value){.text = copy, .number = number, .spot = spot};
 	return 0;
 }
 

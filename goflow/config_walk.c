@@ -291,9 +291,8 @@ static void warn_of_key(struct walk *w, const struct config_row *row, struct con
 		config_warn(w->r, at, "%s.%s: it %s; leave it out", w->path, row->name, row->doc);
 	if (row->flags & KEY_SECRET)
 		config_warn(w->r, at,
-			"%s%s%s: a secret stands in this file; better %s in the environment, or a "
-			"file "
-			"of its own",
+			"%s%s%s: a secret stands in this file; better %s in the environment, or "
+			"a file of its own",
 			w->path, *w->path ? "." : "", row->name, row->environment);
 }
 
@@ -316,6 +315,7 @@ static void take_value(
 	config_value_expected(row, expected, sizeof expected);
 	if (node_is_null(n) || (n->type == YAML_SCALAR_NODE && n->data.scalar.length == 0))
 		return; /* as if the key were not there */
+	v->spot = node_spot(n);
 	if (row->kind == VALUE_FIELDS && n->type == YAML_SEQUENCE_NODE) {
 		if (!join(w, row, n, list, sizeof list))
 			return;
@@ -334,7 +334,6 @@ static void take_value(
 	else if (err)
 		config_error(w->r, node_spot(n), "%s", err_sentence(err));
 	v->from = err ? FROM_NOWHERE : FROM_FILE;
-	v->spot = node_spot(n);
 	warn_of_key(w, row, p->spot);
 }
 

@@ -210,13 +210,15 @@ static void explain(const yaml_parser_t *p, const char *text, size_t len, struct
 		config_error(r, *at, "found a bracket, expected another that ends the list");
 	} else if (strstr(context, "block mapping")) {
 		block_problem(p, text, len, r, at);
-	} else if (strcmp(problem, "found character that cannot start any token") == 0) {
+	} else if (strcmp(problem, "found character that cannot start any token") == 0 ||
+		   strstr(problem, "tab character")) {
 		config_error(r, *at,
-			"found a tab or another mark that no value begins with, expected "
-			"blanks, or quotes around it");
+			"found a tab or another mark that no value begins with, expected blanks, "
+			"or "
+			"quotes around it");
 	} else {
-		config_error(r, *at, "found what is not YAML: %s%s%s", context,
-			*context ? ": " : "", problem);
+		config_error(
+			r, *at, "%s%s%s, expected YAML", context, *context ? ": " : "", problem);
 	}
 }
 
