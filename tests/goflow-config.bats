@@ -83,11 +83,11 @@ says() {
 	goflow help config | sed -nE 's/^[A-Za-z.]*\b([A-Za-z_]+)$/\1/p' | sort -u >keys
 	[ "$(wc -l <keys)" -gt 50 ] || fail "$(cat keys)"
 	while read -r key; do
-		grep -qE "^\.It Cm ($key|.* , $key)( .*)?\$" "$page" || fail "goflow.yml(5) has no $key"
+		grep -qE "^\.It Cm (.* , )?$key( ,|\$)" "$page" || fail "goflow.yml(5) has no $key"
 	done <keys
 	goflow help config | sed -n 's/^    environment: //p' | sort -u >variables
 	while read -r name; do
-		grep -q "^\.It Ev $name\|^\.Ev $name" "$page" || fail "goflow.yml(5) has no $name"
+		grep -q "^\.Ev $name" "$page" || fail "goflow.yml(5) has no $name"
 	done <variables
 }
 
