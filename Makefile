@@ -180,7 +180,7 @@ install: all
 	install -d '$(BINDIR)' '$(MANDIR)/man1' '$(MANDIR)/man5' '$(MANDIR)/man7' '$(DOCDIR)/examples'
 	install $(BIN) '$(BINDIR)'
 	$(foreach s,1 5 7,install -m 644 $(call MAN_OF,$(s)) '$(MANDIR)/man$(s)' &&) true
-	install -m 644 README.md CHANGELOG.md LICENSE $(sort $(wildcard docs/*.md)) '$(DOCDIR)'
+	install -m 644 README.md CHANGELOG.md LICENSE config_example.yml $(sort $(wildcard docs/*.md)) '$(DOCDIR)'
 	cp -R examples/. '$(DOCDIR)/examples'
 
 uninstall:

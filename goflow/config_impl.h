@@ -67,8 +67,8 @@ struct nearest {
 void nearest_begin(struct nearest *n, const char *word);
 void nearest_offer(struct nearest *n, const char *candidate);
 
-/* Reads a text as a row wants it. Returns 0 and sets v->text (a copy) and v->number, leaving v->spot; ERR_MEMORY; or ERR_SYNTAX
- * and writes what was expected, a phrase, to the room bytes of `expected`. */
+/* Reads a text as a row wants it. Returns 0 and sets v->text (a copy) and v->number, leaving v->spot;
+ * ERR_MEMORY; or ERR_SYNTAX and writes what was expected, a phrase, to the room bytes of `expected`. */
 int config_value_read(
 	const struct config_row *row, const char *text, struct config_value *v, char *expected, size_t room);
 

@@ -7,6 +7,8 @@
 #include "goflow/config_impl.h"
 #include "lib/log.h"
 
+#define FINDING_MAX 1024 /* longer ones are cut */
+
 /* Whether what is noted stands before a place; what has no place stands last. */
 static bool is_before(const struct config_finding *f, struct config_spot at)
 {
@@ -21,12 +23,9 @@ static bool is_same(const struct config_finding *f, struct config_spot at, const
 	       strcmp(f->text, text) == 0;
 }
 
-static void note(struct config_report *r, struct config_spot at, bool is_warning, const char *fmt,
-	va_list args)
+static void note(struct config_report *r, struct config_spot at, bool is_warning, char *text)
 {
-	char text[1024];
 	size_t i = r->count;
-	vsnprintf(text, sizeof text, fmt, args);
 	log_clean(text);
 	while (i > 0 && !is_before(&r->list[i - 1], at))
 		i--;
@@ -47,18 +46,22 @@ static void note(struct config_report *r, struct config_spot at, bool is_warning
 
 void config_error(struct config_report *r, struct config_spot at, const char *fmt, ...)
 {
+	char text[FINDING_MAX];
 	va_list args;
 	va_start(args, fmt);
-	note(r, at, false, fmt, args);
+	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
+	note(r, at, false, text);
 }
 
 void config_warn(struct config_report *r, struct config_spot at, const char *fmt, ...)
 {
+	char text[FINDING_MAX];
 	va_list args;
 	va_start(args, fmt);
-	note(r, at, true, fmt, args);
+	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
+	note(r, at, true, text);
 }
 
 void config_report_log(const struct config_report *r, const char *path)

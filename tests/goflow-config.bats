@@ -102,7 +102,7 @@ says() {
 	same false "$(value c.yml .backends.k.config.SSL_VERIFY.value)"
 	same '{"value":"********","from":"environment","variable":"SASL_PASSWORD"}' \
 		"$(value c.yml .backends.k.config.SASL_PASSWORD)"
-	export KAFKA_SERVER= KAFKA_TOPIC= SSL= SSL_VERIFY= SASL_USER= SASL_PASSWORD=
+	export KAFKA_SERVER='' KAFKA_TOPIC='' SSL='' SSL_VERIFY='' SASL_USER='' SASL_PASSWORD=''
 	same '"a:1"' "$(value c.yml .backends.k.config.KAFKA_SERVER.value)"
 	same '{"value":true,"from":"file","line":7}' "$(value c.yml .backends.k.config.SSL)"
 }
@@ -334,12 +334,12 @@ says() {
 		printf "  ipfix: {config: {bindaddr: '%s', bindport: 9999}, backend: d}\n" "$2"
 	}
 	for pair in '127.0.0.1 127.0.0.2' '0.0.0.0 ::1' '::1 ::2'; do
-		two ${pair} >c.yml
+		two "${pair% *}" "${pair#* }" >c.yml
 		check c.yml
 		same 0 "$status" "$pair: $output"
 	done
 	for pair in '127.0.0.1 127.0.0.1' '0.0.0.0 127.0.0.1' ':: 127.0.0.1' '127.0.0.1 ::' '::1 0:0::1'; do
-		two ${pair} >c.yml
+		two "${pair% *}" "${pair#* }" >c.yml
 		check c.yml
 		same 78 "$status" "$pair: $output"
 		[[ $output == *"c.yml:4:"*"found port 9999"*"on line 3 has"* ]] || fail "$pair: $output"

@@ -1,4 +1,5 @@
-/* A config.yml: it is taken, or there is an error; either way each finding has a place within the text. */
+/* A config.yml: it is taken, or there is an error; either way each finding has a place within the
+ * text. */
 #include <stdlib.h>
 #include <string.h>
 
