@@ -6,6 +6,9 @@
 #include "lib/err.h"
 #include "lib/jsontext.h"
 
+#define BRACKETS_MAX 32 /* within each other */
+#define ANCHORS_MAX  256
+
 /* The place of a byte. */
 static struct config_spot spot_of(const char *text, size_t offset)
 {
@@ -222,6 +225,44 @@ static void explain(const yaml_parser_t *p, const char *text, size_t len, struct
 	}
 }
 
+static bool is_within(
+	const yaml_token_t *t, unsigned *depth, unsigned *anchors, struct config_report *r)
+{
+	if (t->type == YAML_FLOW_SEQUENCE_START_TOKEN || t->type == YAML_FLOW_MAPPING_START_TOKEN)
+		++*depth;
+	if (*depth > 0 &&
+		(t->type == YAML_FLOW_SEQUENCE_END_TOKEN || t->type == YAML_FLOW_MAPPING_END_TOKEN))
+		--*depth;
+	*anchors += t->type == YAML_ANCHOR_TOKEN;
+	if (*depth <= BRACKETS_MAX && *anchors <= ANCHORS_MAX)
+		return true;
+	config_error(r, spot(t->start_mark), "found more than %d %s, expected fewer",
+		*depth > BRACKETS_MAX ? BRACKETS_MAX : ANCHORS_MAX,
+		*depth > BRACKETS_MAX ? "brackets within each other" : "anchors");
+	return false;
+}
+
+/* libyaml takes time by the square of some numbers, which are bounded here. What is no YAML is left
+ * to the parser to say. */
+static int check_bounds(const char *text, size_t len, struct config_report *r)
+{
+	yaml_parser_t p;
+	yaml_token_t token;
+	unsigned depth = 0, anchors = 0;
+	bool more = true, within = true;
+	if (!yaml_parser_initialize(&p))
+		return 0;
+	yaml_parser_set_encoding(&p, YAML_UTF8_ENCODING);
+	yaml_parser_set_input_string(&p, (const unsigned char *)text, len);
+	while (more && within && yaml_parser_scan(&p, &token)) {
+		within = is_within(&token, &depth, &anchors, r);
+		more = token.type != YAML_STREAM_END_TOKEN;
+		yaml_token_delete(&token);
+	}
+	yaml_parser_delete(&p);
+	return within ? 0 : ERR_SYNTAX;
+}
+
 static void second_document(yaml_parser_t *p, struct config_report *r)
 {
 	yaml_document_t doc;
@@ -239,7 +280,7 @@ int config_yaml(const char *text, size_t len, yaml_document_t *doc, struct confi
 	yaml_parser_t p;
 	struct config_spot at = {1, 1};
 	*good_lines = 0;
-	if (check_bytes(text, len, r))
+	if (check_bytes(text, len, r) || check_bounds(text, len, r))
 		return ERR_SYNTAX;
 	if (!yaml_parser_initialize(&p)) {
 		config_error(r, (struct config_spot){0}, "%s", err_sentence(ERR_MEMORY));

@@ -393,3 +393,12 @@ says() {
 	run goflow check-config operand
 	same 64 "$status"
 }
+
+@test "what takes libyaml long is refused at once" {
+	python3 -c "print('[' * 200000)" >brackets.yml
+	python3 -c "print('x-a:\n' + ''.join(f'- &a{i} x\n' for i in range(15000)))" >anchors.yml
+	run timeout 10 goflow check-config -c brackets.yml
+	same "error goflow: brackets.yml:1:33: found more than 32 brackets within each other, expected fewer" "$output"
+	run timeout 10 goflow check-config -c anchors.yml
+	same "error goflow: anchors.yml:258:3: found more than 256 anchors, expected fewer" "$output"
+}
