@@ -149,6 +149,12 @@ static void *grow(struct walk *w, void *array, size_t count, size_t size, const 
 	return bigger;
 }
 
+/* Of what is none, that is said, and no more. */
+static bool is_mapping(const yaml_node_t *n)
+{
+	return n->type == YAML_MAPPING_NODE || node_is_null(n);
+}
+
 /* What `type` says: a bit, or all where it is missing or wrong, so that nothing else is blamed. */
 static unsigned types_of(const struct config_value *type)
 {
@@ -181,7 +187,7 @@ void take_backend(struct walk *w, struct object *unused, const struct pair *p)
 		.scope = SCOPE_BACKEND, .of = TYPES_ANY, .values = b->values, .backend = b};
 	size_t len = walk_enter(w, p->name);
 	walk_mapping(w, p->value, &o, take_key);
-	if (!type->text && !type->spot.line)
+	if (!type->text && !type->spot.line && is_mapping(p->value))
 		config_error(w->r, p->spot,
 			"%s: found no type, expected one: mysql, timescale, postgres, kafka, "
 			"sqlite or dump",
@@ -225,7 +231,7 @@ void take_frontend(struct walk *w, struct object *unused, const struct pair *p)
 		.scope = SCOPE_FRONTEND, .of = TYPES_ANY, .values = f->values, .frontend = f};
 	size_t len = walk_enter(w, p->name);
 	walk_mapping(w, p->value, &o, take_key);
-	if (!type->spot.line)
+	if (!type->spot.line && is_mapping(p->value))
 		default_type(w, type, p);
 	f->type = (enum frontend_type)type->number;
 	o.of = types_of(type);

@@ -205,6 +205,15 @@ says() {
 	says 'error goflow: c.yml:4:3: found a line without a colon, expected KEY: VALUE'
 }
 
+@test "a line without a colon is named, not the one behind it where that shows" {
+	printf 'backends:\n  a:\n    type dump\n\n    config:\n' >c.yml
+	check c.yml
+	same 'error goflow: c.yml:3:5: found a line without a colon, expected KEY: VALUE' "$output"
+	printf 'backends:\n  a:\n    type: dump\n      config:\n' >c.yml
+	check c.yml
+	same 'error goflow: c.yml:4:13: found a colon where no key can stand, expected a line that is indented as its neighbours, or quotes around a value with a colon' "$output"
+}
+
 # Generated from the example: misspelt keys, types, ranges, duplicates, indentation, colons, quotes, bytes.
 @test "200 broken files: each ends with 78 and names the line, and none shows a secret" {
 	full >full.yml
