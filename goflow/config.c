@@ -50,7 +50,7 @@ int config_parse(struct config *c, const char *text, size_t len,
 	unsigned good = 0;
 	int err = config_yaml(text, len, &doc, r, &good);
 	if (!err) {
-		config_walk(c, &doc, r);
+		config_walk(c, &doc, true, r);
 		yaml_document_delete(&doc);
 		config_environment(c, env, r);
 		config_check(c, r);
@@ -64,7 +64,7 @@ int config_parse(struct config *c, const char *text, size_t len,
 	}
 	struct config_report rest = {0};
 	if (end > text && config_yaml(text, (size_t)(end - text), &doc, &rest, &good) == 0) {
-		config_walk(c, &doc, r);
+		config_walk(c, &doc, false, r);
 		yaml_document_delete(&doc);
 	}
 	config_report_free(&rest);

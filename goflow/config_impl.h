@@ -86,8 +86,9 @@ void config_warn(struct config_report *r, struct config_spot at, const char *fmt
  * and the number of lines before it. */
 int config_yaml(const char *text, size_t len, yaml_document_t *doc, struct config_report *r, unsigned *good_lines);
 
-/* Takes what a document holds into c; each value is checked by itself. */
-void config_walk(struct config *c, yaml_document_t *doc, struct config_report *r);
+/* Takes what a document holds into c; each value is checked by itself. Where it is not the whole file, nothing
+ * is said of what is not there. */
+void config_walk(struct config *c, yaml_document_t *doc, bool whole, struct config_report *r);
 
 /* The environment over what the file said, then the defaults. */
 void config_environment(struct config *c, const struct config_environment *env, struct config_report *r);

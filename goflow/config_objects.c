@@ -149,10 +149,12 @@ static void *grow(struct walk *w, void *array, size_t count, size_t size, const 
 	return bigger;
 }
 
-/* Of what is none, that is said, and no more. */
-static bool is_mapping(const yaml_node_t *n)
+/* Whether a type is to be missed: not where it is wrong, or what should have it is no mapping or
+ * cut short. */
+static bool lacks_type(const struct walk *w, const struct config_value *type, const yaml_node_t *n)
 {
-	return n->type == YAML_MAPPING_NODE || node_is_null(n);
+	return w->whole && !type->text && !type->spot.line &&
+	       (n->type == YAML_MAPPING_NODE || node_is_null(n));
 }
 
 /* What `type` says: a bit, or all where it is missing or wrong, so that nothing else is blamed. */
@@ -187,7 +189,7 @@ void take_backend(struct walk *w, struct object *unused, const struct pair *p)
 		.scope = SCOPE_BACKEND, .of = TYPES_ANY, .values = b->values, .backend = b};
 	size_t len = walk_enter(w, p->name);
 	walk_mapping(w, p->value, &o, take_key);
-	if (!type->text && !type->spot.line && is_mapping(p->value))
+	if (lacks_type(w, type, p->value))
 		config_error(w->r, p->spot,
 			"%s: found no type, expected one: mysql, timescale, postgres, kafka, "
 			"sqlite or dump",
@@ -203,8 +205,6 @@ static void default_type(struct walk *w, struct config_value *type, const struct
 {
 	const struct config_row *row = &config_rows[KEY_FRONTEND_TYPE];
 	char expected[128];
-	if (type->text)
-		return;
 	if (config_value_read(row, p->name, type, expected, sizeof expected) == 0) {
 		type->from = FROM_DEFAULT;
 		return;
@@ -231,7 +231,7 @@ void take_frontend(struct walk *w, struct object *unused, const struct pair *p)
 		.scope = SCOPE_FRONTEND, .of = TYPES_ANY, .values = f->values, .frontend = f};
 	size_t len = walk_enter(w, p->name);
 	walk_mapping(w, p->value, &o, take_key);
-	if (!type->spot.line && is_mapping(p->value))
+	if (lacks_type(w, type, p->value))
 		default_type(w, type, p);
 	f->type = (enum frontend_type)type->number;
 	o.of = types_of(type);

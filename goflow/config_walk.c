@@ -375,9 +375,9 @@ void take_key(struct walk *w, struct object *o, const struct pair *p)
 		take_value(w, row, &o->values[row->id], p);
 }
 
-void config_walk(struct config *c, yaml_document_t *doc, struct config_report *r)
+void config_walk(struct config *c, yaml_document_t *doc, bool whole, struct config_report *r)
 {
-	struct walk w = {.c = c, .r = r, .doc = doc};
+	struct walk w = {.c = c, .r = r, .doc = doc, .whole = whole};
 	yaml_node_t *root = yaml_document_get_root_node(doc);
 	if (root)
 		walk_section(&w, SCOPE_ROOT, root);

@@ -9,6 +9,7 @@ struct walk {
 	struct config *c;
 	struct config_report *r;
 	yaml_document_t *doc;
+	bool whole;      /* else the rest of the file is not there, and nothing in it is missed */
 	unsigned visits; /* pairs until now */
 	char path[512];  /* where the mapping stands that is walked */
 };
