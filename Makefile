@@ -28,13 +28,14 @@ MANDIR   = $(DESTDIR)$(PREFIX)/share/man
 SHAREDIR = $(DESTDIR)$(PREFIX)/share/goflow
 DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/goflow
 
-PROGRAMS = nfrecv nfdecode nftee nfsink-sqlite nfsink-pg nfsink-mysql nfsink-kafka nfsrc-kafka nfctl
+PROGRAMS = nfrecv nfdecode nftee nfsink-sqlite nfsink-pg nfsink-mysql nfsink-kafka nfsrc-kafka nfctl goflow
 LIBS_nfrecv        = -lpcap
 LIBS_nfsink-sqlite = -lsqlite3
 LIBS_nfsink-pg     = -lpq
 LIBS_nfsink-mysql  = -lmariadb
 LIBS_nfsink-kafka  = -lrdkafka -lprotobuf-c
 LIBS_nfsrc-kafka   = -lrdkafka -lcrypto -lprotobuf-c
+LIBS_goflow        = -lyaml
 LIBS_ALL           = -ljansson
 LIBS_TEST          = -lcmocka -lpcap -lsqlite3 -lprotobuf-c
 
@@ -95,7 +96,7 @@ $(eval $(call remember,$(BUILD)/sources,$$(ALL_SRC)))
 QUIET   = $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 SAY     = $(if $(V),,@$(if $(QUIET),,printf '  %-4s %s\n' $(1) '$@' &&))
 COMPILE = $(call SAY,CC) $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-LINK    = $(call SAY,LD) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^)
+LINK    = $(call SAY,LD) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/packages
 	@mkdir -p $(@D)
@@ -143,6 +144,11 @@ $(REPLAYS): %-replay: %.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libgoflow.a
 
 $(FUZZERS): %-fuzz: %.o $(BUILD)/libgoflow.a
 	$(LINK) -fsanitize=fuzzer -lprotobuf-c $(LIBS_ALL)
+
+# One target is over goflow's own files.
+CONFIG_OBJ = $(call OBJ,$(sort $(wildcard goflow/config*.c)))
+$(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: $(CONFIG_OBJ)
+$(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: LIBS_ALL += $(LIBS_goflow)
 
 $(TOOLS): %: %.o $(BUILD)/libgoflow.a
 	$(LINK) -lpcap -lprotobuf-c $(LIBS_ALL)
@@ -202,7 +208,7 @@ install: all
 	install $(BIN) '$(BINDIR)'
 	install -m 644 $(PROTO) '$(SHAREDIR)'
 	$(foreach s,1 5 7,install -m 644 $(call MAN_OF,$(s)) '$(MANDIR)/man$(s)' &&) true
-	install -m 644 README.md CHANGELOG.md LICENSE $(sort $(wildcard docs/*.md)) '$(DOCDIR)'
+	install -m 644 README.md CHANGELOG.md LICENSE config_example.yml $(sort $(wildcard docs/*.md)) '$(DOCDIR)'
 	cp -R examples/. '$(DOCDIR)/examples'
 
 uninstall:
