@@ -90,6 +90,32 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* The same message to another topic. Returns whether the queue had room. */
+static int produce(rd_kafka_t *rk, rd_kafka_topic_t *to, const rd_kafka_message_t *message)
+{
+	rd_kafka_headers_t *theirs = NULL, *headers = NULL;
+	rd_kafka_timestamp_type_t type;
+	if (!rd_kafka_message_headers(message, &theirs))
+		headers = rd_kafka_headers_copy(theirs);
+	rd_kafka_vu_t v[] = {
+		{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = to},
+		{.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {message->payload, message->len}},
+		{.vtype = RD_KAFKA_VTYPE_TIMESTAMP,
+			.u.i64 = rd_kafka_message_timestamp(message, &type)},
+		{.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+	};
+	rd_kafka_error_t *error =
+		rd_kafka_produceva(rk, v, sizeof v / sizeof v[0] - (headers ? 0 : 1));
+	if (!error)
+		return 1;
+	must(rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__QUEUE_FULL,
+		rd_kafka_error_string(error));
+	rd_kafka_error_destroy(error);
+	if (headers)
+		rd_kafka_headers_destroy(headers);
+	return 0;
+}
+
 static double produce_all(const char *brokers, const char *topic, const struct messages *m)
 {
 	const char *const properties[][2] = {{"bootstrap.servers", brokers},
@@ -104,13 +130,8 @@ static double produce_all(const char *brokers, const char *topic, const struct m
 	rd_kafka_metadata_destroy(known);
 	double begun = now();
 	for (size_t i = 0; i < m->count; i++) {
-		const rd_kafka_message_t *message = m->all[i];
-		while (rd_kafka_produce(to, RD_KAFKA_PARTITION_UA, 0, message->payload,
-			       message->len, NULL, 0, NULL) != 0) {
-			must(rd_kafka_last_error() == RD_KAFKA_RESP_ERR__QUEUE_FULL,
-				"a message is refused");
+		while (!produce(rk, to, m->all[i]))
 			rd_kafka_poll(rk, 10);
-		}
 		if (i % 512 == 0)
 			rd_kafka_poll(rk, 0);
 	}
