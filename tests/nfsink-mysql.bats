@@ -318,7 +318,7 @@ partitions() {
 	sink </dev/null
 	holder
 	mkfifo in
-	sink --connections 1 --batch 1000 --linger 10ms <in 8>&- &
+	sink --connections 1 --batch 1000 --linger 300ms <in 8>&- &
 	pid=$!
 	exec 9>in
 	lines -50 1000 >&9

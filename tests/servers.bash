@@ -69,7 +69,7 @@ run_postgres() {
 	done
 	(cd "$pg_dir" && as postgres "$(postgres_bin)/pg_ctl" -D "$pg_dir/data" -w -t 60 -s \
 		-l "$pg_dir/log" -o "$arguments" start 3>&- 9>&- >"$pg_dir/ctl.log" 2>&1) ||
-		fail "PostgreSQL does not start: $(tail -5 "$pg_dir/log" "$pg_dir/ctl.log")"
+		fail "PostgreSQL does not start: $(tail -n 5 "$pg_dir/log" "$pg_dir/ctl.log")"
 }
 
 # The server's process id.
