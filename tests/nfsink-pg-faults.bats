@@ -32,6 +32,8 @@ own_server() {
 
 teardown() {
 	goflow_teardown
+	# shellcheck disable=SC2086 # one word each
+	[ -z "${frozen:-}" ] || kill -CONT $frozen 2>/dev/null || true # of which none may be left
 	[ -z "${own:-}" ] || end_postgres immediate || true
 	[ -z "${small:-}" ] || umount "$small"
 	[ -z "${own:-}" ] || remove_postgres
@@ -296,6 +298,7 @@ peak() { awk '/^VmHWM:/ { print $2 }' "/proc/$sunk/status"; }
 	[ "$(peak)" -lt 65536 ] || fail "$(peak) KiB while the server is away"
 	# shellcheck disable=SC2086
 	wait_for 10 gone $frozen
+	frozen=
 	run_postgres
 	wait "$writer"
 	[ "$(peak)" -lt 65536 ] || fail "$(peak) KiB when it caught up"
