@@ -78,7 +78,8 @@ struct kafka_conn {
 	uint64_t progress_ns;   /* when the last report came, or the wait for one began */
 	rd_kafka_resp_err_t setback; /* of messages that are to be sent again */
 	uint64_t received_ns;   /* when the last record that was sent was received */
-	char reason[REASON_MAX]; /* the last one that the library gave */
+	bool all_down;          /* the library says that all brokers are */
+	char reason[REASON_MAX]; /* the last one that it gave */
 	struct record record;
 	struct jsonl_prefix prefix;
 	char *text;             /* a message: JSONL_LINE_MAX */
@@ -114,6 +115,9 @@ int store_batch(void *connection, const struct sink_batch *batch, struct sink_re
 void report_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *conn);
 void report_error(rd_kafka_t *rk, int err, const char *reason, void *conn);
 void report_log(const rd_kafka_t *rk, int level, const char *facility, const char *text);
+
+/* Forgets what the library said so far. */
+void report_forget(struct kafka_conn *c);
 
 /* What becomes of a message that was not delivered: its new state. */
 int16_t report_outcome(struct kafka_conn *c, rd_kafka_resp_err_t err);

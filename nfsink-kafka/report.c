@@ -6,7 +6,8 @@
 #include "lib/stage.h"
 #include "nfsink-kafka/nfsink_kafka.h"
 
-#define STALL_NS (5 * NS_PER_S) /* without a report: the brokers are gone, or hang */
+#define STALL_NS (5 * NS_PER_S) /* without a report: the brokers hang */
+#define DOWN_NS  NS_PER_S       /* the same where all are said to be down */
 #define SLICE_MS 100
 
 /* Refused for what the message is, not for how the brokers are. */
@@ -54,8 +55,9 @@ void report_error(rd_kafka_t *rk, int err, const char *reason, void *conn)
 	struct kafka_conn *c = conn;
 	(void)rk;
 	log_debug("librdkafka: %s", reason);
-	/* that all brokers are down follows from what was said of each */
-	if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+	if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+		c->all_down = true; /* why follows from what was said of each */
+	else
 		snprintf(c->reason, sizeof c->reason, "%s", reason);
 }
 
@@ -63,6 +65,12 @@ void report_log(const rd_kafka_t *rk, int level, const char *facility, const cha
 {
 	(void)rk;
 	log_debug("librdkafka: %s: %s level=%d", facility, text, level);
+}
+
+void report_forget(struct kafka_conn *c)
+{
+	c->reason[0] = 0;
+	c->all_down = false;
 }
 
 static int fatal(struct kafka_conn *c)
@@ -78,7 +86,7 @@ static int fatal(struct kafka_conn *c)
 int report_await(struct kafka_conn *c, size_t most)
 {
 	c->progress_ns = monotonic_ns();
-	c->reason[0] = 0;
+	report_forget(c);
 	while (c->outstanding > most) {
 		if (most)
 			rd_kafka_poll(c->rk, SLICE_MS);
@@ -86,10 +94,11 @@ int report_await(struct kafka_conn *c, size_t most)
 			rd_kafka_flush(c->rk, SLICE_MS);
 		if (fatal(c))
 			return ERR_RETRY;
-		if (monotonic_ns() - c->progress_ns < STALL_NS)
+		if (monotonic_ns() - c->progress_ns < (c->all_down ? DOWN_NS : STALL_NS))
 			continue;
-		snprintf(c->why, sizeof c->why, "%s: no delivery report for %d s%s%s", c->s->brokers,
-			(int)(STALL_NS / NS_PER_S), *c->reason ? ": " : "", c->reason);
+		snprintf(c->why, sizeof c->why, "%s: %s%s%s", c->s->brokers,
+			c->all_down ? "all brokers are down" : "no delivery report comes",
+			*c->reason ? ": " : "", c->reason);
 		return ERR_RETRY;
 	}
 	return 0;

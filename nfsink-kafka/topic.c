@@ -7,17 +7,30 @@
 #include "nfsink-kafka/nfsink_kafka.h"
 
 #define ANSWER_MS 5000
+#define SLICE_MS  500
 
-/* Whether the brokers list the topic: 1, 0, or ERR_RETRY with `why`. All topics are asked for, because asking for
- * one by its name may make it, as the broker's auto.create.topics.enable says. */
+/* Asks for all topics, because asking for one by its name may make it, as the brokers' auto.create.topics.enable
+ * says. Waits in slices, to take note of what the library says meanwhile. */
+static rd_kafka_resp_err_t ask_for_list(struct kafka_conn *c, const struct rd_kafka_metadata **all)
+{
+	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TIMED_OUT;
+	report_forget(c);
+	for (int ms = 0; ms < ANSWER_MS && err && !c->all_down; ms += SLICE_MS) {
+		err = rd_kafka_metadata(c->rk, 1, NULL, all, SLICE_MS);
+		rd_kafka_poll(c->rk, 0);
+	}
+	return err;
+}
+
+/* Whether the brokers list the topic: 1, 0, or ERR_RETRY with `why`. */
 static int topic_listed(struct kafka_conn *c)
 {
 	const struct rd_kafka_metadata *all;
-	rd_kafka_resp_err_t err = rd_kafka_metadata(c->rk, 1, NULL, &all, ANSWER_MS);
+	rd_kafka_resp_err_t err = ask_for_list(c, &all);
 	int found = 0;
-	rd_kafka_poll(c->rk, 0); /* for the reason */
 	if (err) {
-		snprintf(c->why, sizeof c->why, "%s: %s%s%s", c->s->brokers, rd_kafka_err2str(err),
+		snprintf(c->why, sizeof c->why, "%s: %s%s%s", c->s->brokers,
+			c->all_down ? "all brokers are down" : rd_kafka_err2str(err),
 			*c->reason ? ": " : "", c->reason);
 		return ERR_RETRY;
 	}

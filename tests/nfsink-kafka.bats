@@ -35,7 +35,7 @@ stream() {
 # sink OPTION...: into one partition, in order
 sink() { nfsink-kafka --connections 1 --create-topic 1:1 "$@" 2>>err; }
 
-# topic_of NAME PARTITIONS [CONFIG]: an empty one
+# new_topic NAME PARTITIONS: an empty one
 new_topic() {
 	KAFKA_TOPIC=$1 nfsink-kafka --create-topic "$2:1" </dev/null 2>/dev/null
 }
@@ -216,12 +216,14 @@ comes_back() {
 	sed -i "200s/^{/{\"user_name\":\"$big\",/" lines
 	mkfifo feed
 	exec 8<>feed
-	background nfsink-kafka --create-topic 1:1 --stats sock -X message.max.bytes=50000 --linger 50ms <feed 2>err 8>&-
+	background nfsink-kafka --create-topic 1:1 -X message.max.bytes=50000 --linger 50ms <feed 2>err 8>&-
 	cat lines >&8
 	wait_for 20 holds "$KAFKA_TOPIC" "$((records - 1))"
-	settled() { [ "$(nfctl -j status sock | jq '.. | .kafka? // empty | .messages')" = "$((records - 1))" ]; }
+	settled() {
+		nfctl status --json | jq -s 'first(.. | objects | .kafka // empty)' >status
+		[ "$(jq .messages status)" = "$((records - 1))" ]
+	}
 	wait_for 10 settled
-	nfctl -j status sock | jq -c '.. | .kafka? // empty' >status
 	exec 8>&-
 	same "$KAFKA_TOPIC json 1" "$(jq -r '"\(.topic) \(.format) \(.refused.MSG_SIZE_TOO_LARGE)"' status)"
 }

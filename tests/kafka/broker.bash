@@ -96,6 +96,8 @@ kafka_properties() {
 		transaction.state.log.replication.factor=1
 		transaction.state.log.min.isr=1
 		group.initial.rebalance.delay.ms=0
+		broker.session.timeout.ms=3000
+		broker.heartbeat.interval.ms=500
 		num.network.threads=2
 		num.io.threads=2
 		log.cleaner.enable=false
@@ -126,9 +128,9 @@ format_kafka() {
 		fail "Kafka's storage: $(tail -5 "$kafka_dir/format.log")"
 }
 
-# run_kafka: starts the one that was made (again), and waits until it answers; a test's descriptors 3 and 9 are not its.
+# run_kafka: starts the one that was made (again), and waits until it answers; a test's descriptors 8 and 9 are not its.
 run_kafka() {
-	kafka_java kafka.Kafka "$kafka_dir/server.properties" >>"$kafka_dir/log" 2>&1 </dev/null 3>&- 9>&- &
+	kafka_java kafka.Kafka "$kafka_dir/server.properties" >>"$kafka_dir/log" 2>&1 </dev/null 3>&- 8>&- 9>&- &
 	echo $! >"$kafka_dir/pid"
 	wait_for 90 kafka_answers || fail "Kafka does not start: $(tail -20 "$kafka_dir/log")"
 }
@@ -160,7 +162,7 @@ remove_kafka() {
 
 # kafka_topics ARGUMENT...: Kafka's own tool, as: --create --topic NAME --partitions 3
 kafka_topics() {
-	kafka_heap=128m kafka_java org.apache.kafka.tools.TopicCommand --bootstrap-server "127.0.0.1:$kafka_port" "$@"
+	(kafka_heap=128m kafka_java org.apache.kafka.tools.TopicCommand --bootstrap-server "127.0.0.1:$kafka_port" "$@")
 }
 
 # taken TOPIC [KCAT OPTION...]: all messages of a topic, as they are.
