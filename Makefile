@@ -25,16 +25,19 @@ T        ?=
 
 BINDIR   = $(DESTDIR)$(PREFIX)/bin
 MANDIR   = $(DESTDIR)$(PREFIX)/share/man
+SHAREDIR = $(DESTDIR)$(PREFIX)/share/goflow
 DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/goflow
 
-PROGRAMS = nfrecv nfdecode nfsink-sqlite nfsink-pg nfsink-mysql nfsink-kafka nfctl
+PROGRAMS = nfrecv nfdecode nftee nfsink-sqlite nfsink-pg nfsink-mysql nfsink-kafka nfsrc-kafka nfctl goflow
 LIBS_nfrecv        = -lpcap
 LIBS_nfsink-sqlite = -lsqlite3
 LIBS_nfsink-pg     = -lpq
 LIBS_nfsink-mysql  = -lmariadb
-LIBS_nfsink-kafka  = -lrdkafka
+LIBS_nfsink-kafka  = -lrdkafka -lprotobuf-c
+LIBS_nfsrc-kafka   = -lrdkafka -lcrypto -lprotobuf-c
+LIBS_goflow        = -lyaml
 LIBS_ALL           = -ljansson
-LIBS_TEST          = -lcmocka -lpcap -lsqlite3
+LIBS_TEST          = -lcmocka -lpcap -lsqlite3 -lprotobuf-c
 
 WARN   = -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wwrite-strings -Wpointer-arith
 # _FORTIFY_SOURCE works in optimised code alone, and hides what a sanitizer would find.
@@ -42,7 +45,7 @@ FORTIFY = $(if $(filter-out -O0,$(filter -O%,$(CFLAGS))),-U_FORTIFY_SOURCE -D_FO
 HARDEN = $(if $(SAN),,$(FORTIFY)) -fstack-protector-strong -fPIE
 SANITIZE = $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CLIENTS     := $(shell pkg-config --cflags libpq libmariadb 2>/dev/null) # where a server's headers have a folder
-ALL_CPPFLAGS = -D_GNU_SOURCE -I. $(CLIENTS) $(CPPFLAGS)
+ALL_CPPFLAGS = -D_GNU_SOURCE -I. -I$(BUILD) $(CLIENTS) $(CPPFLAGS)
 ALL_CFLAGS   = -std=c11 $(WARN) $(HARDEN) $(SANITIZE) $(CFLAGS)
 ALL_LDFLAGS  = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
@@ -53,7 +56,7 @@ UNIT_AID  = $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
 FUZZ_SRC  = $(sort $(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
 TOOL_SRC  = $(sort $(wildcard tests/tools/*.c))
 SRC_OF    = $(sort $(wildcard $(1)/*.c))
-DOC_SRC   = docs/fieldtable.c
+DOC_SRC   = docs/fieldtable.c docs/protofile.c
 ALL_SRC   = $(LIB_SRC) $(DOC_SRC) $(foreach p,$(PROGRAMS),$(call SRC_OF,$(p))) $(UNIT_SRC) $(UNIT_AID) \
 	    $(FUZZ_SRC) tests/fuzz/replay.c $(TOOL_SRC)
 OBJ       = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -62,11 +65,12 @@ UNITS     = $(UNIT_SRC:%.c=$(BUILD)/%)
 REPLAYS   = $(FUZZ_SRC:%.c=$(BUILD)/%-replay)
 FUZZERS   = $(FUZZ_SRC:%.c=$(BUILD)/%-fuzz)
 TOOLS     = $(TOOL_SRC:%.c=$(BUILD)/%)
+PROTO     = $(BUILD)/proto/goflow.proto $(BUILD)/proto/goflow2.proto
 MAN_MADE  = $(patsubst docs/man/%.in,$(BUILD)/man/%,$(sort $(wildcard docs/man/*.in)))
 MAN       = $(sort $(wildcard */*.[1-8] docs/man/*.[1-8])) $(MAN_MADE)
 MAN_OF    = $(filter %.$(1),$(MAN))
 
-all: $(BIN) $(MAN_MADE)
+all: $(BIN) $(MAN_MADE) $(PROTO)
 tests: $(UNITS) $(REPLAYS) $(TOOLS)
 
 # Said once, in plain words, before the compiler says it at length.
@@ -92,15 +96,38 @@ $(eval $(call remember,$(BUILD)/sources,$$(ALL_SRC)))
 QUIET   = $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 SAY     = $(if $(V),,@$(if $(QUIET),,printf '  %-4s %s\n' $(1) '$@' &&))
 COMPILE = $(call SAY,CC) $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-LINK    = $(call SAY,LD) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^)
+LINK    = $(call SAY,LD) $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/packages
 	@mkdir -p $(@D)
 	$(COMPILE)
 
-$(BUILD)/libgoflow.a: $(call OBJ,$(LIB_SRC)) $(BUILD)/sources
+$(BUILD)/libgoflow.a: $(call OBJ,$(LIB_SRC)) $(PROTO:.proto=.pb-c.o) $(BUILD)/sources
 	@rm -f $@
 	$(call SAY,AR) ar rcs $@ $(filter %.o,$^)
+
+# The messages in protobuf: one made of the table of fields, one as it stands; their C is made of both, and
+# is not ours to warn about.
+$(BUILD)/docs/protofile: $(BUILD)/docs/protofile.o $(BUILD)/lib/fields.o
+	$(LINK)
+
+$(BUILD)/proto/goflow.proto: $(BUILD)/docs/protofile
+	@mkdir -p $(@D)
+	$(call SAY,MSG) $(BUILD)/docs/protofile >$@
+
+$(BUILD)/proto/goflow2.proto: lib/goflow2.proto
+	@mkdir -p $(@D)
+	@cp $< $@
+
+$(BUILD)/proto/%.pb-c.h: $(BUILD)/proto/%.proto | $(BUILD)/packages
+	$(call SAY,MSG) protoc-c -I$(@D) --c_out=$(@D) $<
+
+$(BUILD)/proto/%.pb-c.c: $(BUILD)/proto/%.pb-c.h ;
+
+$(BUILD)/proto/%.pb-c.o: $(BUILD)/proto/%.pb-c.c $(BUILD)/flags
+	$(COMPILE) -w
+
+$(patsubst %.c,$(BUILD)/%.o,$(filter lib/proto%,$(LIB_SRC))): | $(PROTO:.proto=.pb-c.h)
 
 define program
 $(BUILD)/bin/$(1): $(call OBJ,$(call SRC_OF,$(1))) $(BUILD)/libgoflow.a $(BUILD)/sources
@@ -113,13 +140,18 @@ $(UNITS): %: %.o $(call OBJ,$(UNIT_AID)) $(BUILD)/libgoflow.a
 	$(LINK) $(LIBS_TEST) $(LIBS_ALL)
 
 $(REPLAYS): %-replay: %.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libgoflow.a
-	$(LINK) $(LIBS_ALL)
+	$(LINK) -lprotobuf-c $(LIBS_ALL)
 
 $(FUZZERS): %-fuzz: %.o $(BUILD)/libgoflow.a
-	$(LINK) -fsanitize=fuzzer $(LIBS_ALL)
+	$(LINK) -fsanitize=fuzzer -lprotobuf-c $(LIBS_ALL)
+
+# One target is over goflow's own files.
+CONFIG_OBJ = $(call OBJ,$(sort $(wildcard goflow/config*.c)))
+$(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: $(CONFIG_OBJ)
+$(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: LIBS_ALL += $(LIBS_goflow)
 
 $(TOOLS): %: %.o $(BUILD)/libgoflow.a
-	$(LINK) -lpcap $(LIBS_ALL)
+	$(LINK) -lpcap -lprotobuf-c $(LIBS_ALL)
 
 # Manuals with tables that come out of lib's own.
 $(BUILD)/docs/fieldtable: $(BUILD)/docs/fieldtable.o $(BUILD)/libgoflow.a
@@ -156,8 +188,8 @@ check-unit:
 
 lint:
 	@$(PACKAGES) install build lint
-	+@$(SUBMAKE) -s $(MAN_MADE)
-	@JOBS=$(JOBS) MANUALS='$(MAN)' scripts/lint $(T)
+	+@$(SUBMAKE) -s $(MAN_MADE) $(PROTO:.proto=.pb-c.h)
+	@JOBS=$(JOBS) MADE='$(BUILD)' MANUALS='$(MAN)' scripts/lint $(T)
 
 format:
 	clang-format -i $(sort $(wildcard */*.c tests/*/*.c))
@@ -172,15 +204,16 @@ fuzz:
 		-artifact_prefix='$(BUILD)/fuzz/$(T)-' '$(BUILD)/fuzz/corpus/$(T)' $(wildcard tests/fuzz/corpus/$(T))
 
 install: all
-	install -d '$(BINDIR)' '$(MANDIR)/man1' '$(MANDIR)/man5' '$(MANDIR)/man7' '$(DOCDIR)/examples'
+	install -d '$(BINDIR)' '$(MANDIR)/man1' '$(MANDIR)/man5' '$(MANDIR)/man7' '$(DOCDIR)/examples' '$(SHAREDIR)'
 	install $(BIN) '$(BINDIR)'
+	install -m 644 $(PROTO) '$(SHAREDIR)'
 	$(foreach s,1 5 7,install -m 644 $(call MAN_OF,$(s)) '$(MANDIR)/man$(s)' &&) true
-	install -m 644 README.md CHANGELOG.md LICENSE $(sort $(wildcard docs/*.md)) '$(DOCDIR)'
+	install -m 644 README.md CHANGELOG.md LICENSE config_example.yml $(sort $(wildcard docs/*.md)) '$(DOCDIR)'
 	cp -R examples/. '$(DOCDIR)/examples'
 
 uninstall:
 	rm -f $(PROGRAMS:%='$(BINDIR)/%') $(foreach m,$(notdir $(MAN)),'$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(m)')
-	rm -rf '$(DOCDIR)'
+	rm -rf '$(DOCDIR)' '$(SHAREDIR)'
 
 VERSION = $(shell sed -n 's/.*GOFLOW_VERSION "\(.*\)"/\1/p' lib/base.h)
 dist:

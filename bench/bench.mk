@@ -12,16 +12,20 @@ BENCH_SRC  = $(sort $(wildcard bench/*.c))
 BENCH      = $(BENCH_SRC:%.c=$(BUILD)/%)
 
 $(BENCH): %: %.o $(BUILD)/libgoflow.a
-	$(LINK) -lsqlite3 $(LIBS_ALL)
+	$(LINK) -lsqlite3 -lmariadb -lrdkafka $(LIBS_ALL)
 
 bench: $(BIN) $(BENCH)
 	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' NFDUMP_BIN='$(NFDUMP_BIN)' \
 		bench/bench.py --flows $(FLOWS) --rounds $(ROUNDS) --kinds $(KINDS) --parts $(PARTS)
 
-# nfsink-pg and nfsink-mysql beside the loaders of their servers.
-bench-servers: $(BIN) $(BUILD)/bench/gen
+# nfsink-pg and nfsink-mysql beside the loaders of their servers, and beside one INSERT a flow.
+bench-servers: $(BIN) $(BUILD)/bench/gen $(BUILD)/bench/bindload
 	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' bench/servers.sh $(FLOWS) $(ROUNDS)
 
-.PHONY: bench-servers
+# nfsink-kafka beside librdkafka alone.
+bench-kafka: $(BIN) $(BUILD)/bench/gen $(BUILD)/bench/kafkaload
+	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' bench/kafka.sh $(FLOWS) $(ROUNDS)
+
+.PHONY: bench-servers bench-kafka
 
 -include $(BENCH_SRC:%.c=$(BUILD)/%.d)

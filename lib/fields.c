@@ -49,9 +49,9 @@ static const struct {
 };
 
 static const struct {
-	const char *postgres, *mysql, *sqlite;
+	const char *postgres, *mysql, *sqlite, *protobuf;
 } types[KIND_COUNT] = {
-#define K(name, number, ctype, pg, my, lite, proto) [KIND_##name] = {pg, my, lite},
+#define K(name, number, ctype, pg, my, lite, proto) [KIND_##name] = {pg, my, lite, proto},
 #include "lib/kinds.def"
 #undef K
 };
@@ -69,6 +69,11 @@ const char *kind_mysql_type(uint8_t kind)
 const char *kind_sqlite_type(uint8_t kind)
 {
 	return kind < KIND_COUNT ? types[kind].sqlite : NULL;
+}
+
+const char *kind_protobuf_type(uint8_t kind)
+{
+	return kind < KIND_COUNT ? types[kind].protobuf : NULL;
 }
 
 /* Names are looked up by JSON readers for each key of each line: an open-addressed table of ids +

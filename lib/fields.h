@@ -51,6 +51,7 @@ extern const struct field fields[FIELD_COUNT];
 const char *kind_postgres_type(uint8_t kind);
 const char *kind_mysql_type(uint8_t kind);
 const char *kind_sqlite_type(uint8_t kind);
+const char *kind_protobuf_type(uint8_t kind);
 
 /* The field of that name, or -1. */
 int field_by_name(const char *name, size_t len);

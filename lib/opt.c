@@ -8,8 +8,8 @@
 
 #include "lib/base.h"
 #include "lib/err.h"
-#include "lib/instant.h"
 #include "lib/log.h"
+#include "lib/quantity.h"
 
 #define OPTIONS_MAX 64
 
@@ -115,31 +115,10 @@ int opt_next(struct opts *o, int argc, char **argv)
 	}
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-/* Reads digits; false on none or overflow. *text moves to what follows. */
-static bool take_digits(const char **text, uint64_t *out)
-{
-	const char *p = *text;
-	*out = 0;
-	if (!is_digit(*p))
-		return false;
-	for (; is_digit(*p); p++)
-		if (__builtin_mul_overflow(*out, 10u, out) ||
-			__builtin_add_overflow(*out, (uint64_t)(*p - '0'), out))
-			return false;
-	*text = p;
-	return true;
-}
-
 int opt_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out)
 {
-	const char *p = text;
 	uint64_t v;
-	if (take_digits(&p, &v) && !*p && v >= min && v <= max) {
+	if (quantity_number(text, &v) == 0 && v >= min && v <= max) {
 		*out = v;
 		return 0;
 	}
@@ -157,102 +136,30 @@ int opt_switch(const char *name, const char *text, bool *out)
 	return ERR_SYNTAX;
 }
 
-/* A size as a person writes it: in the largest unit that divides it. */
-static const char *size_text(uint64_t v, char out[static 24])
-{
-	static const char *const units[] = {"", "K", "M", "G"};
-	size_t i = 0;
-	while (i + 1 < LEN(units) && v && v % 1024 == 0) {
-		v /= 1024;
-		i++;
-	}
-	snprintf(out, 24, "%" PRIu64 "%s", v, units[i]);
-	return out;
-}
-
 int opt_size(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t *out)
 {
-	static const char letters[] = "KMG";
-	const char *p = text, *unit;
-	char low[24], high[24];
+	char low[QUANTITY_TEXT_MAX], high[QUANTITY_TEXT_MAX];
 	uint64_t v;
-	bool good = take_digits(&p, &v);
-	if (good && *p && (unit = strchr(letters, *p & ~0x20)) && *unit) {
-		unsigned shift = 10 * (unsigned)(unit - letters + 1);
-		good = v <= UINT64_MAX >> shift;
-		v <<= shift;
-		p++;
-	}
-	if (good && !*p && v >= min && v <= max) {
+	if (quantity_size(text, &v) == 0 && v >= min && v <= max) {
 		*out = v;
 		return 0;
 	}
 	log_error("option --%s: found %s, expected a size in bytes from %s to %s (K, M or G may "
 		  "follow)",
-		name, text, size_text(min, low), size_text(max, high));
+		name, text, quantity_size_text(min, low), quantity_size_text(max, high));
 	return ERR_SYNTAX;
-}
-
-static const struct {
-	const char *name;
-	uint64_t ns;
-} units[] = {
-	{"ms", NS_PER_MS},
-	{"s", NS_PER_S},
-	{"m", 60 * NS_PER_S},
-	{"h", 3600 * NS_PER_S},
-	{"d", 86400 * NS_PER_S},
-};
-
-/* A duration without its bounds. Digits of a fraction below a nanosecond are cut. */
-static bool take_duration(const char *p, uint64_t *out)
-{
-	uint64_t whole, fraction = 0, scale = 1, unit = NS_PER_S;
-	if (!take_digits(&p, &whole))
-		return false;
-	if (*p == '.') {
-		const char *first = ++p;
-		for (; is_digit(*p); p++)
-			if (p - first < 9) {
-				fraction = fraction * 10 + (uint64_t)(*p - '0');
-				scale *= 10;
-			}
-		if (p == first)
-			return false;
-	}
-	if (*p) {
-		size_t i = 0;
-		while (i < LEN(units) && strcmp(p, units[i].name) != 0)
-			i++;
-		if (i == LEN(units))
-			return false;
-		unit = units[i].ns;
-	}
-	/* scale divides all units but ms, for which the product fits into 64 bits */
-	uint64_t part = unit % scale ? fraction * unit / scale : fraction * (unit / scale);
-	return !__builtin_mul_overflow(whole, unit, out) &&
-	       !__builtin_add_overflow(*out, part, out);
-}
-
-static const char *duration_text(uint64_t ns, char out[static 24])
-{
-	size_t i = LEN(units) - 1;
-	while (i > 0 && (ns < units[i].ns || ns % units[i].ns))
-		i--;
-	snprintf(out, 24, "%" PRIu64 "%s", ns / units[i].ns, units[i].name);
-	return out;
 }
 
 int opt_duration(const char *name, const char *text, uint64_t max_ns, uint64_t *out)
 {
-	char high[24];
+	char high[QUANTITY_TEXT_MAX];
 	uint64_t v;
-	if (take_duration(text, &v) && v <= max_ns) {
+	if (quantity_duration(text, &v) == 0 && v <= max_ns) {
 		*out = v;
 		return 0;
 	}
 	log_error("option --%s: found %s, expected a time of at most %s, such as 1.5s (units ms, "
 		  "s, m, h, d)",
-		name, text, duration_text(max_ns, high));
+		name, text, quantity_duration_text(max_ns, high));
 	return ERR_SYNTAX;
 }

@@ -103,6 +103,8 @@ struct sink {
 	struct pool pool;
 	int fd, reject_fd;
 	bool said_json;
+	bool accounted; /* for, by who takes our acknowledgements: frames come in any order, from
+			   several logs */
 	uint64_t received_ns; /* of the last record stored */
 	uint64_t counts[COUNTERS];
 };
@@ -322,8 +324,10 @@ static enum exit_code conclude(struct sink *s, const struct stats_source *source
 	s->counts[COUNT_WAITING] = 0;
 	s->counts[COUNT_NOT_STORED] = left;
 	uint64_t lost = stats_totals(source); /* which brings the counters up to date */
-	lost += s->counts[COUNT_DAMAGED_FRAMES] + s->counts[COUNT_MISSING_FRAMES] +
-		s->counts[COUNT_SKIPPED_BYTES] + s->counts[COUNT_BAD_LINES];
+	lost += s->counts[COUNT_DAMAGED_FRAMES] + s->counts[COUNT_SKIPPED_BYTES] +
+		s->counts[COUNT_BAD_LINES];
+	if (!s->accounted)
+		lost += s->counts[COUNT_MISSING_FRAMES];
 	switch (err) {
 	case 0: return lost ? EXIT_LOSSES : EXIT_DONE;
 	case ERR_RETRY: return EXIT_SERVER;
@@ -395,6 +399,7 @@ static int open_input(struct sink *s)
 		return ERR_SYNTAX;
 	}
 	sink_ack_init(&s->ack, s->fd);
+	s->accounted = s->ack.fd >= 0;
 	s->reject_fd = s->set.reject ? reject_open(s->set.reject) : -1;
 	if (s->set.reject && s->reject_fd < 0)
 		return ERR_IO;

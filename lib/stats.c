@@ -78,8 +78,7 @@ static json_t *ledger(const struct stats_source *source)
 	return doc;
 }
 
-/* A pipe is known to both of its ends by its device and inode. */
-static void add_pipe(json_t *doc, const char *key, int fd)
+void stats_add_pipe(json_t *doc, const char *key, int fd)
 {
 	struct stat st;
 	if (!fstat(fd, &st) && S_ISFIFO(st.st_mode))
@@ -91,8 +90,8 @@ static void add_status(const struct stats_source *source, json_t *doc)
 {
 	json_t *counters = json_object(), *help = json_object();
 	refresh(source);
-	add_pipe(doc, "input", STDIN_FILENO);
-	add_pipe(doc, "output", STDOUT_FILENO);
+	stats_add_pipe(doc, "input", STDIN_FILENO);
+	stats_add_pipe(doc, "output", STDOUT_FILENO);
 	for (size_t i = 0; i < source->count; i++) {
 		const struct counter *c = &source->counters[i];
 		json_object_set_new(counters, c->name, number(source->values[i]));

@@ -83,6 +83,11 @@ void stats_close(struct stats *s);
  * {"error": ...} for an unknown request. The caller owns the reference; NULL: no memory. */
 json_t *stats_document(const struct stats_source *source, const char *request);
 
+/* Sets doc's key to which pipe the descriptor is, by device and inode, which both of its ends know;
+ * nothing where it is none. For report, where a stage has outputs besides standard output: "outputs"
+ * is then an array of objects with "output", and "made", the records or datagrams written to it. */
+void stats_add_pipe(json_t *doc, const char *key, int fd);
+
 /* For lag_ms, when a stage is done with what was received then (ns since 1970): milliseconds from then until now. */
 uint64_t stats_lag_ms(uint64_t received_ns);
 

@@ -26,6 +26,17 @@ struct stream_writer {
 	uint8_t frame[STREAM_FRAME_MAX];
 };
 
+int stream_id_parse(const char *text, struct stream_id *id)
+{
+	if (strspn(text, "0123456789abcdefABCDEF") < 2 * sizeof id->b)
+		return ERR_SYNTAX;
+	for (size_t i = 0; i < sizeof id->b; i++) {
+		char pair[3] = {text[2 * i], text[2 * i + 1], '\0'};
+		id->b[i] = (uint8_t)strtoul(pair, NULL, 16);
+	}
+	return 0;
+}
+
 struct stream_writer *stream_writer_new(const struct stream_id *id, stream_sink *sink, void *ctx)
 {
 	struct stream_writer *w = malloc(sizeof *w);
@@ -49,7 +60,8 @@ void stream_writer_free(struct stream_writer *w)
 	free(w);
 }
 
-/* Puts the header before a payload that stands STREAM_HEADER behind `frame`, and the checksum after it. */
+/* Puts the header before a payload that stands STREAM_HEADER behind `frame`, and the checksum after
+ * it. */
 static size_t seal(uint8_t *frame, const struct frame *f)
 {
 	struct stream_header h = {

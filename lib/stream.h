@@ -24,6 +24,9 @@ struct stream_id {
 	uint8_t b[16];
 };
 
+/* Reads 32 hex digits, which may be followed by anything. Returns 0 or ERR_SYNTAX. */
+int stream_id_parse(const char *text, struct stream_id *id);
+
 /* Writing ------------------------------------------------------------------------------------- */
 
 struct stream_writer;
@@ -83,11 +86,20 @@ void stream_filled(struct stream_reader *r, size_t n);
  * call it with `last` true: a torn frame is then counted as damaged. */
 int stream_next(struct stream_reader *r, struct frame *f, bool last);
 
+/* From now on stream_next hands out whole frames of every kind, also such whose schema is not known (f->schema is
+ * NULL), for who passes them on. They count as read, not as damaged. */
+void stream_read_all(struct stream_reader *r);
+
+/* The bytes of a frame that stream_next handed out, header and checksums included, and how many they are. Borrowed as
+ * the frame is. */
+const uint8_t *stream_frame_bytes(const struct frame *f, size_t *len);
+
 const struct stream_counts *stream_counts(const struct stream_reader *r);
 
-/* Writes a frame as it stands in a stream, for who has one already: of records, whose payload must be packed under our own
- * schema, or of kind FRAME_SCHEMA with schema_payload's. Its id and sequence hold whatever `numbered` says. Returns
- * the length, or 0 if it does not fit into cap or into a frame. */
+/* Writes a frame as it stands in a stream, for who has one already: of records, whose payload must
+ * be packed under our own schema, or of kind FRAME_SCHEMA with schema_payload's. Its id and sequence
+ * hold whatever `numbered` says. Returns the length, or 0 if it does not fit into cap or into a
+ * frame. */
 size_t stream_frame(const struct frame *f, uint8_t *out, size_t cap);
 
 /* Records of a frame ---------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 struct stream_reader {
 	struct stream_counts counts;
 	size_t pos, len; /* of buf: where the next frame is looked for, and what is filled */
+	bool all;        /* frames of every kind are handed out */
 	bool numbered;   /* id and next hold */
 	struct stream_id id;
 	uint64_t next; /* the sequence number expected */
@@ -54,6 +55,17 @@ void *stream_room(struct stream_reader *r, size_t *room)
 void stream_filled(struct stream_reader *r, size_t n)
 {
 	r->len += n;
+}
+
+void stream_read_all(struct stream_reader *r)
+{
+	r->all = true;
+}
+
+const uint8_t *stream_frame_bytes(const struct frame *f, size_t *len)
+{
+	*len = STREAM_HEADER + f->len + STREAM_TRAILER;
+	return f->payload - STREAM_HEADER;
 }
 
 static void skip(struct stream_reader *r, size_t n)
@@ -118,20 +130,20 @@ static void count_missing(struct stream_reader *r, const struct stream_header *h
 	r->next = h->sequence + 1;
 }
 
-/* A whole frame with its checksum holding: true if it is one of records to hand out. */
+/* A whole frame with its checksum holding: true if it is one to hand out. */
 static bool take_frame(struct stream_reader *r, const struct stream_header *h,
 	const uint8_t *payload, struct frame *f)
 {
-	if (h->kind == FRAME_SCHEMA) {
+	bool is_schema = h->kind == FRAME_SCHEMA;
+	if (is_schema)
 		learn_schema(r, h, payload);
-		return false;
-	}
-	count_missing(r, h);
-	if (h->kind != FRAME_RECORDS)
+	else
+		count_missing(r, h);
+	if (h->kind != FRAME_RECORDS && !r->all)
 		return false; /* a kind to come: counters */
 	*f = (struct frame){
 		.kind = h->kind,
-		.numbered = true,
+		.numbered = !is_schema,
 		.id = h->id,
 		.sequence = h->sequence,
 		.records = h->records,
@@ -139,12 +151,12 @@ static bool take_frame(struct stream_reader *r, const struct stream_header *h,
 		.len = h->payload,
 		.schema = schema_of(r, h->schema),
 	};
-	if (!f->schema) {
+	if (!f->schema && !r->all) {
 		r->counts.damaged++;
 		r->counts.lost_records += h->records;
 		return false;
 	}
-	r->counts.frames++;
+	r->counts.frames += h->kind == FRAME_RECORDS;
 	return true;
 }
 

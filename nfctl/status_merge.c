@@ -51,11 +51,24 @@ static json_t *stage_of(const json_t *before, const json_t *doc)
 	return stage;
 }
 
-/* Does a pipe lead from one to the other? */
-static bool leads_to(const json_t *from, const json_t *to)
+/* Is this the end of a pipe that the stage reads? */
+static bool is_input(const json_t *end, const json_t *to)
 {
-	const char *pipe = doc_text(from, "output");
+	const char *pipe = doc_text(end, "output");
 	return *pipe && strcmp(pipe, doc_text(to, "input")) == 0;
+}
+
+/* What tells of the end through which a pipe leads from one to the other: the stage's ledger, or
+ * one of its outputs (see stats_add_pipe). NULL: none does. */
+static const json_t *leads_to(const json_t *from, const json_t *to)
+{
+	const json_t *outputs = json_object_get(from, "outputs");
+	if (is_input(from, to))
+		return json_object_get(from, "ledger");
+	for (size_t i = 0; i < json_array_size(outputs); i++)
+		if (is_input(json_array_get(outputs, i), to))
+			return json_array_get(outputs, i);
+	return NULL;
 }
 
 static bool has_source(const json_t *docs, const json_t *doc)
@@ -81,7 +94,7 @@ static void add_chain(json_t *stages, const json_t *before, const json_t *now, s
 
 static json_t *link_of(const json_t *before, const json_t *from, const json_t *to, bool *adds_up)
 {
-	const json_t *made = json_object_get(json_object_get(from, "ledger"), "made");
+	const json_t *end = leads_to(from, to), *made = json_object_get(end, "made");
 	json_t *link = json_pack("{s:O, s:O}", "from", json_object_get(from, "socket"), "to",
 		json_object_get(to, "socket"));
 	if (!made)
@@ -91,7 +104,7 @@ static json_t *link_of(const json_t *before, const json_t *from, const json_t *t
 	/* the two were not asked in the same instant; but what the reader had read by the first
 	 * survey the writer must have written by the second */
 	const json_t *earlier = same_stage(before, to);
-	bool good = !earlier || ledger_number(earlier, "in") <= ledger_number(from, "made");
+	bool good = !earlier || ledger_number(earlier, "in") <= doc_number(end, "made");
 	json_object_set_new(link, "adds_up", json_boolean(good));
 	*adds_up = *adds_up && good;
 	return link;

@@ -36,16 +36,10 @@ struct config {
 
 static int parse_stream_id(const char *text, struct stream_id *id)
 {
-	size_t digits = strspn(text, "0123456789abcdefABCDEF");
-	if (digits != 2 * sizeof id->b || text[digits] != '\0') {
-		log_error("option --stream-id: found \"%s\", expected 32 hex digits", text);
-		return ERR_SYNTAX;
-	}
-	for (size_t i = 0; i < sizeof id->b; i++) {
-		char pair[3] = {text[2 * i], text[2 * i + 1], '\0'};
-		id->b[i] = (uint8_t)strtoul(pair, NULL, 16);
-	}
-	return 0;
+	if (strlen(text) == 2 * sizeof id->b && stream_id_parse(text, id) == 0)
+		return 0;
+	log_error("option --stream-id: found \"%s\", expected 32 hex digits", text);
+	return ERR_SYNTAX;
 }
 
 static int set_option(struct config *c, int id, const char *arg)

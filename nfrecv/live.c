@@ -124,7 +124,7 @@ static int turn(struct live *l)
 			if (err)
 				return err;
 		}
-	return write_ring(n);
+	return ring_write(&n->ring, n->out.fd, &n->counts[COUNT_WRITTEN]);
 }
 
 /* After a signal: what the kernel holds already, and then what the ring holds. */
@@ -176,7 +176,7 @@ int run_live(struct nfrecv *n)
 	l.batch = net_batch_new();
 	int err = l.batch ? open_sockets(&l) : ERR_MEMORY;
 	if (!err) /* the reader knows at once what it reads */
-		err = write_ring(n);
+		err = ring_write(&n->ring, n->out.fd, &n->counts[COUNT_WRITTEN]);
 	while (!err && !n->stage.signals)
 		err = turn(&l);
 	if (!err)

@@ -156,7 +156,7 @@ static enum exit_code run(struct nfrecv *n, const struct stats_source *source)
 	int err = stage_write(&n->stage, &n->out, header, PCAPIO_FILE_HEADER, &written);
 	if (!err)
 		err = n->config->file_count ? run_files(n) : run_live(n);
-	n->counts[COUNT_UNWRITTEN] = n->ring.records;
+	n->counts[COUNT_UNWRITTEN] = n->ring.held;
 	stage_output_end(&n->out);
 	enum exit_code code = conclude(n, err);
 	if (!(err == ERR_CLOSED && code == EXIT_DONE))
@@ -178,7 +178,7 @@ int main(int argc, char **argv)
 	if (filter_compile(&n) != 0)
 		return EXIT_USE;
 	n.defrag = defrag_new(DEFRAG_SLOTS);
-	if (!n.defrag || ring_open(&n.ring, c.ring) != 0) {
+	if (!n.defrag || ring_open(&n.ring, c.ring, pcap_entry) != 0) {
 		log_error("%s", err_sentence(ERR_MEMORY));
 		return EXIT_IO;
 	}

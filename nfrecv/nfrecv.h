@@ -9,8 +9,8 @@
 #include "lib/defrag.h"
 #include "lib/err.h"
 #include "lib/net.h"
+#include "lib/ring.h"
 #include "lib/stage.h"
-#include "nfrecv/ring.h"
 
 #define SOCKETS_MAX 32
 #define FILES_MAX   256
@@ -83,12 +83,12 @@ struct peer *peer_count(struct nfrecv *n, const struct datagram *d);
 /* The stage's counters and documents. `source` borrows n. */
 void report_source(struct nfrecv *n, struct stats_source *source);
 
+/* A pcap record, for the ring: one datagram. */
+struct ring_entry pcap_entry(const uint8_t *record);
+
 /* Builds d's pcap record in the ring. Returns 1, 0 if it did not pass the filter, or
  * ERR_RETRY: the ring has no room. */
 int put_datagram(struct nfrecv *n, const struct datagram *d);
-
-/* Writes what the ring holds, without waiting. Returns 0, ERR_CLOSED or ERR_IO. */
-int write_ring(struct nfrecv *n);
 
 /* Writes all that the ring holds, waiting where need be. Returns 0 or a code of stage_write. */
 int flush_ring(struct nfrecv *n);

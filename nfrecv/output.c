@@ -1,15 +1,20 @@
 /* From datagrams to the pcap stream: headers, filter, ring, standard output. */
 #include "nfrecv/nfrecv.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/log.h"
 #include "lib/packet.h"
 #include "lib/pcapio.h"
 
-#define RECORD_HEADER 16
+#define RECORD_HEADER 16 /* of pcap; the captured length stands at byte 8 */
+
+struct ring_entry pcap_entry(const uint8_t *record)
+{
+	uint32_t caplen;
+	memcpy(&caplen, record + 8, sizeof caplen);
+	return (struct ring_entry){.size = RECORD_HEADER + caplen, .count = 1};
+}
 
 int filter_compile(struct nfrecv *n)
 {
@@ -53,23 +58,6 @@ int put_datagram(struct nfrecv *n, const struct datagram *d)
 	}
 	ring_commit(&n->ring, len);
 	return 1;
-}
-
-int write_ring(struct nfrecv *n)
-{
-	const uint8_t *bytes;
-	size_t len;
-	while ((len = ring_peek(&n->ring, &bytes)) > 0) {
-		ssize_t done = write(n->out.fd, bytes, len);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return errno == EAGAIN ? 0 : errno == EPIPE ? ERR_CLOSED : ERR_IO;
-		n->counts[COUNT_WRITTEN] += ring_consume(&n->ring, (size_t)done);
-		if ((size_t)done < len)
-			return 0;
-	}
-	return 0;
 }
 
 int flush_ring(struct nfrecv *n)

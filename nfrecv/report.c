@@ -32,7 +32,7 @@ static void refresh(void *self)
 {
 	struct nfrecv *n = self;
 	struct defrag_counts f = defrag_counts(n->defrag);
-	n->counts[COUNT_IN_RING] = n->ring.records - n->counts[COUNT_UNWRITTEN];
+	n->counts[COUNT_IN_RING] = n->ring.held - n->counts[COUNT_UNWRITTEN];
 	n->counts[COUNT_FRAGMENTS] = n->refused_fragments + f.given_up;
 	n->counts[COUNT_FRAGMENTS_WAITING] = f.waiting;
 	n->counts[COUNT_JOINED] = f.joined;

@@ -1,5 +1,6 @@
-/* The producer of a connection. It outlives what the loop calls a connection: while brokers are away its messages wait in
- * it, and the idempotent producer that numbered them is the one that can send them again without doubling any. */
+/* The producer of a connection. It outlives what the loop calls a connection: while brokers are
+ * away its messages wait in it, and the idempotent producer that numbered them is the one that can
+ * send them again without doubling any. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -33,7 +34,8 @@ void *producer_conn_new(void *self)
 	c->s = self;
 	c->text = malloc(JSONL_LINE_MAX);
 	c->key = malloc(KEY_ROOM);
-	if (c->text && c->key && record_init(&c->record) == 0)
+	c->proto = proto_writer_new();
+	if (c->text && c->key && c->proto && record_init(&c->record) == 0)
 		return c;
 	producer_conn_free(c);
 	return NULL;
@@ -45,6 +47,7 @@ void producer_conn_free(void *connection)
 	if (c->rk)
 		producer_drop(c);
 	record_release(&c->record);
+	proto_writer_free(c->proto);
 	free(c->states);
 	free(c->key);
 	free(c->text);

@@ -7,10 +7,15 @@
 static const struct format formats[] = {
 	{.name = "json", .record = format_json},
 	{.name = "binary", .frame = format_binary},
+	{.name = "protobuf", .record = format_proto},
+	{.name = "protobuf-delimited", .record = format_proto_delimited},
+	{.name = "protobuf-goflow2", .record = format_goflow2},
+	{.name = "protobuf-goflow2-delimited", .record = format_goflow2_delimited},
 	{.name = "first-goflow", .record = format_first},
 };
 
-const char format_names[] = "json, binary or first-goflow";
+const char format_names[] =
+	"json, binary, protobuf[-delimited], protobuf-goflow2[-delimited] or first-goflow";
 
 const struct format *format_find(const char *name)
 {

@@ -1,12 +1,13 @@
-/* The format binary: a schema frame and a frame of records, so that each message can be read on its own, by any
- * version, from any partition and offset. The frame keeps its stream id and number. */
+/* The format binary: a schema frame and a frame of records, so that each message can be read on its
+ * own, by any version, from any partition and offset. The frame keeps its stream id and number. */
 #include <string.h>
 
 #include "nfsink-kafka/nfsink_kafka.h"
 
-/* Packs the records of a frame that was written under another schema under our own, into out. Returns the
- * length; 0: they do not fit. */
-static size_t repack(struct kafka_conn *c, const struct frame *f, uint8_t *out, size_t cap, uint32_t *records)
+/* Packs the records of a frame that was written under another schema under our own, into out.
+ * Returns the length; 0: they do not fit. */
+static size_t repack(
+	struct kafka_conn *c, const struct frame *f, uint8_t *out, size_t cap, uint32_t *records)
 {
 	struct frame_iter it;
 	size_t len = 0;

@@ -1,5 +1,5 @@
-/* The format first-goflow: an object of nine keys, as the consumers of the first goflow read it. All of them are always
- * there: an address that the record has not is "", a number 0. */
+/* The format first-goflow: an object of nine keys, as the consumers of the first goflow read it.
+ * All of them are always there: an address that the record has not is "", a number 0. */
 #include <string.h>
 
 #include "lib/jsontext.h"

@@ -6,15 +6,17 @@
 
 #include "lib/base.h"
 #include "lib/err.h"
+#include "lib/kafka.h"
 #include "lib/log.h"
 #include "nfsink-kafka/nfsink_kafka.h"
 
 enum { OPT_FORMAT = 256, OPT_KEY, OPT_CREATE };
 
 static const struct opt options[] = {
-	{'b', "brokers", "HOST[:PORT],...", "brokers to begin with; or KAFKA_SERVER (localhost:9092)"},
+	{'b', "brokers", "HOST[:PORT],...",
+		"brokers to begin with; or KAFKA_SERVER (localhost:9092)"},
 	{'t', "topic", "NAME", "the topic; or KAFKA_TOPIC (goflow)"},
-	{OPT_FORMAT, "format", "FORMAT", "of messages: json, binary or first-goflow (json)"},
+	{OPT_FORMAT, "format", "FORMAT", "of messages: json, binary, protobuf, ... (json)"},
 	{OPT_KEY, "key", "none|exporter|FIELD,...", "the messages' key (none)"},
 	{'X', "property", "NAME=VALUE", "a property of librdkafka (repeatable)"},
 	{OPT_CREATE, "create-topic", "PARTITIONS:REPLICAS", "make the topic where it is missing"},
@@ -35,7 +37,9 @@ static int set_create(struct kafka_sink *s, const char *arg)
 	uint64_t p, r;
 	size_t len = strcspn(arg, ":");
 	if (!arg[len] || len >= sizeof partitions) {
-		log_error("option --create-topic: found \"%s\", expected PARTITIONS:REPLICAS, as 6:3", arg);
+		log_error(
+			"option --create-topic: found \"%s\", expected PARTITIONS:REPLICAS, as 6:3",
+			arg);
 		return ERR_SYNTAX;
 	}
 	memcpy(partitions, arg, len);
@@ -54,7 +58,7 @@ static int option(void *self, int id, const char *arg)
 	switch (id) {
 	case 'b': s->brokers = arg; return 0;
 	case 't': s->topic = arg; return 0;
-	case 'X': return config_property(s, arg);
+	case 'X': return kafka_property(s->conf, arg);
 	case OPT_FORMAT: return set_format(s, arg);
 	case OPT_KEY: return key_option(s, arg);
 	default: return set_create(s, arg);
@@ -73,7 +77,7 @@ static int configured(void *self)
 		log_error("no random number for the stream: %m");
 		return ERR_SYNTAX;
 	}
-	return config_environment(s);
+	return kafka_environment(s->conf, &s->brokers, &s->topic);
 }
 
 static const char *why(void *connection)
@@ -102,7 +106,8 @@ static void status(void *self, json_t *doc)
 static const struct sink_ops ops = {
 	.program = "nfsink-kafka",
 	.usage = "[-b HOST[:PORT]] [-t TOPIC] [--format FORMAT] [options] < flow-stream",
-	.about = "Writes flow records, from a flow stream or JSON lines, to a topic of Apache Kafka.",
+	.about = "Writes flow records, from a flow stream or JSON lines, to a topic of Apache "
+		 "Kafka.",
 	.options = options,
 	.option_count = LEN(options),
 	.connections = 2,
@@ -117,12 +122,22 @@ static const struct sink_ops ops = {
 	.status = status,
 };
 
+static const char *const defaults[][2] = {
+	{"client.id", "nfsink-kafka"},
+	{"enable.idempotence", "true"}, /* with it acks=all */
+	{"message.timeout.ms", "0"}, /* a message waits for ever: the loop gives up, by --retry */
+	{"compression.codec", "lz4"},
+	{"queue.buffering.max.kbytes", "65536"},
+	{"sasl.mechanisms", "PLAIN"},
+};
+
 int main(int argc, char **argv)
 {
 	static struct kafka_sink s = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	log_init("nfsink-kafka");
 	s.format = format_find("json");
-	if (config_defaults(&s))
+	s.conf = kafka_conf(defaults, LEN(defaults));
+	if (!s.conf)
 		return EXIT_IO;
 	int code = sink_main(&ops, &s, argc, argv);
 	rd_kafka_conf_destroy(s.conf);

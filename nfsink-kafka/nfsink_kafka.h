@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "lib/jsonl.h"
+#include "lib/proto.h"
 #include "lib/sink.h"
 
 #define WHY_MAX        1024
@@ -82,19 +83,11 @@ struct kafka_conn {
 	char reason[REASON_MAX]; /* the last one that it gave */
 	struct record record;
 	struct jsonl_prefix prefix;
+	struct proto_writer *proto;
 	char *text;             /* a message: JSONL_LINE_MAX */
 	char *key;              /* KEY_ROOM */
 	char why[WHY_MAX];
 };
-
-/* config.c: the properties to begin with. Returns 0, or ERR_MEMORY after a log line. */
-int config_defaults(struct kafka_sink *s);
-
-/* -X: "name=value". Returns 0, or ERR_SYNTAX after a log line. */
-int config_property(struct kafka_sink *s, const char *arg);
-
-/* Takes the environment into account. Returns 0, or ERR_SYNTAX after a log line. */
-int config_environment(struct kafka_sink *s);
 
 /* connect.c: the ops of that name. */
 void *producer_conn_new(void *self);
@@ -105,7 +98,8 @@ void producer_close(void *connection);
 /* Ends a producer that cannot go on; messages without a report become MESSAGE_TO_SEND. */
 void producer_drop(struct kafka_conn *c);
 
-/* topic.c: checks that the topic is there, or makes it, and opens it. Returns 0, ERR_RETRY or ERR_CONFIG, with `why`. */
+/* topic.c: checks that the topic is there, or makes it, and opens it. Returns 0, ERR_RETRY or
+ * ERR_CONFIG, with `why`. */
 int topic_open(struct kafka_conn *c);
 
 /* produce.c: the op store. */
@@ -122,8 +116,8 @@ void report_forget(struct kafka_conn *c);
 /* What becomes of a message that was not delivered: its new state. */
 int16_t report_outcome(struct kafka_conn *c, rd_kafka_resp_err_t err);
 
-/* Waits until there are at most `most` messages without a report. Returns 0, or ERR_RETRY with `why`: a fatal error, or no
- * report for so long that something must be wrong. */
+/* Waits until there are at most `most` messages without a report. Returns 0, or ERR_RETRY with
+ * `why`: a fatal error, or no report for so long that something must be wrong. */
 int report_await(struct kafka_conn *c, size_t most);
 
 /* Counts refused records by cause. */
@@ -141,6 +135,10 @@ extern const char format_names[];
 
 size_t format_json(struct kafka_conn *c, const struct record *r, char *out, size_t cap);
 size_t format_first(struct kafka_conn *c, const struct record *r, char *out, size_t cap);
+size_t format_proto(struct kafka_conn *c, const struct record *r, char *out, size_t cap);
+size_t format_proto_delimited(struct kafka_conn *c, const struct record *r, char *out, size_t cap);
+size_t format_goflow2(struct kafka_conn *c, const struct record *r, char *out, size_t cap);
+size_t format_goflow2_delimited(struct kafka_conn *c, const struct record *r, char *out, size_t cap);
 size_t format_binary(struct kafka_conn *c, size_t at, char *out, size_t cap);
 
 #endif

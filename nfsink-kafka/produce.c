@@ -1,7 +1,9 @@
-/* Storing a batch: its messages are handed to librdkafka, and the batch is stored when the report of each has come.
+/* Storing a batch: its messages are handed to librdkafka, and the batch is stored when the report
+ * of each has come.
  *
- * What became of a message is kept in states[], through as many attempts as the loop makes: an attempt sends only what was
- * not sent, so that one after an outage goes on where the last one waited. */
+ * What became of a message is kept in states[], through as many attempts as the loop makes: an
+ * attempt sends only what was not sent, so that one after an outage goes on where the last one
+ * waited. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,29 +77,45 @@ static int64_t time_of(struct kafka_conn *c)
 	return (int64_t)((astray ? r->received.ns : r->last_switched.ns) / NS_PER_MS);
 }
 
-/* Hands one over. Returns 0 or the library's code. */
+/* The headers of a message: ours until it is handed over. NULL where its frame has no number. */
+static rd_kafka_headers_t *headers_of(const struct origin *o)
+{
+	if (!o->sequence_len)
+		return NULL;
+	rd_kafka_headers_t *headers = rd_kafka_headers_new(2);
+	rd_kafka_header_add(headers, "stream", -1, o->stream, sizeof o->stream);
+	rd_kafka_header_add(headers, "sequence", -1, o->sequence, (ssize_t)o->sequence_len);
+	return headers;
+}
+
+/* Hands one over. Returns 0 or the library's code. The headers are made beforehand: those that
+ * rd_kafka_produceva makes by itself are freed twice by librdkafka 2.0 where it refuses a message.
+ */
 static rd_kafka_resp_err_t produce(struct kafka_conn *c, const struct message *m)
 {
-	const struct origin *o = m->origin;
+	rd_kafka_headers_t *headers = headers_of(m->origin);
 	rd_kafka_vu_t v[] = {
 		{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = c->rkt},
 		{.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
 		{.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)m->value, m->len}},
-		{.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {m->key_len ? (void *)m->key : NULL, m->key_len}},
+		{.vtype = RD_KAFKA_VTYPE_KEY,
+			.u.mem = {m->key_len ? (void *)m->key : NULL, m->key_len}},
 		{.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = m->time_ms},
-		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = (void *)m->at},
-		{.vtype = RD_KAFKA_VTYPE_HEADER, .u.header = {"stream", o->stream, sizeof o->stream}},
-		{.vtype = RD_KAFKA_VTYPE_HEADER,
-			.u.header = {"sequence", o->sequence, (ssize_t)o->sequence_len}},
+		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = &c->states[m->at]},
+		{.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
 	};
-	rd_kafka_error_t *error = rd_kafka_produceva(c->rk, v, LEN(v) - (o->sequence_len ? 0 : 2));
-	rd_kafka_resp_err_t err = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
-	if (error)
-		rd_kafka_error_destroy(error);
+	rd_kafka_error_t *error = rd_kafka_produceva(c->rk, v, LEN(v) - !headers);
+	if (!error)
+		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	rd_kafka_resp_err_t err = rd_kafka_error_code(error);
+	rd_kafka_error_destroy(error);
+	if (headers)
+		rd_kafka_headers_destroy(headers);
 	return err;
 }
 
-/* Hands one over, waiting where the queue is full. Returns 0, the message then being sent or refused, or ERR_RETRY. */
+/* Hands one over, waiting where the queue is full. Returns 0, the message then being sent or
+ * refused, or ERR_RETRY. */
 static int send_message(struct kafka_conn *c, const struct message *m)
 {
 	rd_kafka_resp_err_t err = m->len ? produce(c, m) : RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
@@ -135,7 +153,8 @@ static int send_frame(struct kafka_conn *c, size_t at, const struct origin *o)
 	return send_message(c, &m);
 }
 
-/* The messages of a frame's records whose state is `which`; *at is the first one's position, and then the next frame's. */
+/* The messages of a frame's records whose state is `which`; *at is the first one's position, and
+ * then the next frame's. */
 static int send_records(struct kafka_conn *c, const struct frame *f, const struct origin *o,
 	int16_t which, size_t *at)
 {
@@ -196,8 +215,9 @@ static int send_alone(struct kafka_conn *c)
 	c->s->said_alone = true;
 	pthread_mutex_unlock(&c->s->lock);
 	if (!said)
-		log_warn("a broker refuses messages together, so they are sent one by one, which is "
-			 "slow: is batch.size above what the topic takes? messages=%zu",
+		log_warn(
+			"a broker refuses messages together, so they are sent one by one, which is "
+			"slow: is batch.size above what the topic takes? messages=%zu",
 			count);
 	c->alone = true;
 	int err = send_all(c, MESSAGE_ALONE);
@@ -206,7 +226,8 @@ static int send_alone(struct kafka_conn *c)
 }
 
 /* Refuses the records of a frame whose messages were, the first of them at `at`. */
-static void refuse_in(struct kafka_conn *c, const struct frame *f, size_t at, struct sink_result *result)
+static void refuse_in(
+	struct kafka_conn *c, const struct frame *f, size_t at, struct sink_result *result)
 {
 	struct frame_iter it;
 	bool whole = c->s->format->frame;

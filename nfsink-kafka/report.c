@@ -15,7 +15,8 @@ static bool is_refusal(rd_kafka_resp_err_t err)
 {
 	switch (err) {
 	case RD_KAFKA_RESP_ERR__BAD_MSG:
-	case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT: /* as message.timeout.ms asks, which is off by default */
+	case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT: /* as message.timeout.ms asks, which is off by
+						  default */
 	case RD_KAFKA_RESP_ERR_INVALID_MSG:
 	case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
 	case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
@@ -43,11 +44,11 @@ int16_t report_outcome(struct kafka_conn *c, rd_kafka_resp_err_t err)
 void report_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *conn)
 {
 	struct kafka_conn *c = conn;
-	size_t at = (size_t)message->_private;
+	int16_t *state = message->_private;
 	(void)rk;
 	c->outstanding--;
 	c->progress_ns = monotonic_ns();
-	c->states[at] = message->err ? report_outcome(c, message->err) : (int16_t)MESSAGE_DELIVERED;
+	*state = message->err ? report_outcome(c, message->err) : (int16_t)MESSAGE_DELIVERED;
 }
 
 void report_error(rd_kafka_t *rk, int err, const char *reason, void *conn)

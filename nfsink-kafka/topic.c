@@ -9,8 +9,9 @@
 #define ANSWER_MS 5000
 #define SLICE_MS  500
 
-/* Asks for all topics, because asking for one by its name may make it, as the brokers' auto.create.topics.enable
- * says. Waits in slices, to take note of what the library says meanwhile. */
+/* Asks for all topics, because asking for one by its name may make it, as the brokers'
+ * auto.create.topics.enable says. Waits in slices, to take note of what the library says meanwhile.
+ */
 static rd_kafka_resp_err_t ask_for_list(struct kafka_conn *c, const struct rd_kafka_metadata **all)
 {
 	rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TIMED_OUT;
@@ -64,8 +65,7 @@ static bool is_final(rd_kafka_resp_err_t err)
 	return err == RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION ||
 	       err == RD_KAFKA_RESP_ERR_INVALID_PARTITIONS ||
 	       err == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR ||
-	       err == RD_KAFKA_RESP_ERR_POLICY_VIOLATION ||
-	       err == RD_KAFKA_RESP_ERR__INVALID_ARG;
+	       err == RD_KAFKA_RESP_ERR_POLICY_VIOLATION || err == RD_KAFKA_RESP_ERR__INVALID_ARG;
 }
 
 /* Asks for the topic and waits for the answer. Returns 0, ERR_RETRY or ERR_CONFIG. */

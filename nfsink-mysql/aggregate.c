@@ -10,7 +10,10 @@
 #include "lib/log.h"
 #include "nfsink-mysql/nfsink_mysql.h"
 
-#define NOTES_MAX 1000 /* taken in one transaction */
+#define NOTES_MAX   1000 /* taken in one transaction */
+#define DAY_S       86400
+#define HOUR_S      3600
+#define ROWS_A_STEP 2000
 
 /* How the rows are told apart, beside the time. */
 static const struct {
@@ -74,11 +77,10 @@ static int make_table(struct my_conn *c, size_t span, size_t group)
 {
 	char name[SQL_NAME_MAX + 1];
 	my_sql(c,
-		"CREATE TABLE IF NOT EXISTS `%s` (`bucket` datetime NOT NULL%s, `bytes` "
-		"decimal(38) "
-		"NOT NULL, `pkts` decimal(38) NOT NULL, `flows` bigint unsigned NOT NULL, "
-		"`est_bytes` decimal(38) NOT NULL, `est_pkts` decimal(38) NOT NULL, KEY `bucket` "
-		"(`bucket`)) ENGINE=InnoDB",
+		"CREATE TABLE IF NOT EXISTS `%s` (`bucket` datetime NOT NULL%s, "
+		"`bytes` decimal(38) NOT NULL, `pkts` decimal(38) NOT NULL, "
+		"`flows` bigint unsigned NOT NULL, `est_bytes` decimal(38) NOT NULL, "
+		"`est_pkts` decimal(38) NOT NULL, KEY `bucket` (`bucket`)) ENGINE=InnoDB",
 		table_name(c, span, group, name), groups[group].types);
 	return my_send(c, "making the aggregates");
 }
@@ -157,10 +159,10 @@ static int fill_minutes(struct my_conn *c, size_t group, struct range r)
 	my_sql(c,
 		"INSERT INTO `%s` SELECT TIMESTAMPADD(MINUTE, TIMESTAMPDIFF(MINUTE, '1970-01-01', "
 		"`last_switched`), '1970-01-01')%s, COALESCE(SUM(`in_bytes`), 0), "
-		"COALESCE(SUM(`in_pkts`), 0), COUNT(*), COALESCE(SUM(CAST(`in_bytes` AS "
-		"DECIMAL(20)) * %s), 0), COALESCE(SUM(CAST(`in_pkts` AS DECIMAL(20)) * %s), 0) "
-		"FROM "
-		"`%s` WHERE `last_switched` >= '%.19s' AND `last_switched` < '%.19s' GROUP BY %s",
+		"COALESCE(SUM(`in_pkts`), 0), COUNT(*), "
+		"COALESCE(SUM(CAST(`in_bytes` AS DECIMAL(20)) * %s), 0), "
+		"COALESCE(SUM(CAST(`in_pkts` AS DECIMAL(20)) * %s), 0) FROM `%s` "
+		"WHERE `last_switched` >= '%.19s' AND `last_switched` < '%.19s' GROUP BY %s",
 		table_name(c, 0, group, name), groups[group].from, rate, rate, c->s->set.table,
 		from, until, groups[group].group);
 	return my_send(c, "refreshing aggregates");
@@ -174,10 +176,9 @@ static int fill_from_below(struct my_conn *c, size_t span, size_t group, struct 
 	put_times(r, from, until);
 	my_sql(c,
 		"INSERT INTO `%s` SELECT TIMESTAMPADD(%s, TIMESTAMPDIFF(%s, '1970-01-01', "
-		"`bucket`), "
-		"'1970-01-01')%s, SUM(`bytes`), SUM(`pkts`), SUM(`flows`), SUM(`est_bytes`), "
-		"SUM(`est_pkts`) FROM `%s` WHERE `bucket` >= '%.19s' AND `bucket` < '%.19s' GROUP "
-		"BY %s",
+		"`bucket`), '1970-01-01')%s, SUM(`bytes`), SUM(`pkts`), SUM(`flows`), "
+		"SUM(`est_bytes`), SUM(`est_pkts`) FROM `%s` WHERE `bucket` >= '%.19s' "
+		"AND `bucket` < '%.19s' GROUP BY %s",
 		table_name(c, span, group, name), spans[span].unit, spans[span].unit,
 		groups[group].keys, table_name(c, span - 1, group, below), from, until,
 		groups[group].group);
@@ -254,6 +255,29 @@ static int take_notes(struct my_conn *c, struct notes *n)
 	return n->taken ? my_send(c, "taking notes") : 0;
 }
 
+/* Leaves the ranges of the first day; what is behind its end is noted again. So a transaction is
+ * never one of a year. Returns 0, 1 (there is such) or ERR_RETRY. */
+static int put_rest_back(struct my_conn *c, struct notes *n)
+{
+	int64_t end = n->count ? (n->range[0].from / DAY_S + 1) * DAY_S : 0;
+	size_t within = 0, behind = 0;
+	char from[DATETIME_LEN], until[DATETIME_LEN];
+	my_sql(c, "INSERT INTO `%s` (`since`, `until`) VALUES ", c->s->dirty);
+	for (size_t i = 0; i < n->count; i++) {
+		struct range r = n->range[i], rest = {r.from > end ? r.from : end, r.until};
+		if (r.until > end) {
+			put_times(rest, from, until);
+			my_add(c, "%s('%.19s', '%.19s')", behind++ ? "," : "", from, until);
+			r.until = end;
+		}
+		if (r.from < end)
+			n->range[within++] = r;
+	}
+	n->count = within;
+	int err = behind ? my_send(c, "noting minutes") : 0;
+	return err ? err : behind > 0;
+}
+
 int aggregate_refresh(struct my_conn *c)
 {
 	static struct notes notes; /* one connection does the upkeep */
@@ -262,11 +286,59 @@ int aggregate_refresh(struct my_conn *c)
 	int err = my_run(c, "beginning", "START TRANSACTION");
 	if (!err)
 		err = take_notes(c, &notes);
-	bool more = notes.taken == NOTES_MAX;
+	if (err)
+		return err;
 	join_ranges(&notes);
+	int rest = put_rest_back(c, &notes);
+	err = rest < 0 ? rest : 0;
 	for (size_t i = 0; i < notes.count && !err; i++)
 		err = refresh_range(c, notes.range[i]);
 	if (!err)
 		err = my_run(c, "committing aggregates", "COMMIT");
-	return err ? err : more;
+	return err ? err : rest || notes.taken == NOTES_MAX;
+}
+
+/* Pruning -------------------------------------------------------------------------------------- */
+
+/* The hour in which the records begin, as seconds since 1970; 0: nothing bounds them. */
+static int first_hour(struct my_conn *c, int64_t *since)
+{
+	int64_t oldest = 0;
+	*since = kept_since(c->s);
+	if (c->s->set.max_size) {
+		my_sql(c,
+			"SELECT TIMESTAMPDIFF(SECOND, '1970-01-01', MIN(`last_switched`)) "
+			"FROM `%s`",
+			c->s->set.table);
+		int err = my_number(c, "pruning aggregates", &oldest);
+		if (err)
+			return err;
+	}
+	if (oldest > *since)
+		*since = oldest;
+	*since -= *since % HOUR_S; /* of an hour that is summed again all minutes are there */
+	return 0;
+}
+
+/* Deletes some. Returns 0, 1 (there is more) or ERR_RETRY. */
+static int delete_minutes(struct my_conn *c, size_t group, int64_t before)
+{
+	char name[SQL_NAME_MAX + 1], until[DATETIME_LEN];
+	values_datetime((uint64_t)before * NS_PER_S, until);
+	my_sql(c, "DELETE FROM `%s` WHERE `bucket` < '%.19s' ORDER BY `bucket` LIMIT %d",
+		table_name(c, 0, group, name), until, ROWS_A_STEP);
+	int err = my_send(c, "pruning aggregates");
+	return err ? err : mysql_affected_rows(c->db) == ROWS_A_STEP;
+}
+
+int aggregate_prune(struct my_conn *c)
+{
+	int64_t since;
+	if (!c->s->set.aggregates)
+		return 0;
+	int more = first_hour(c, &since);
+	for (size_t g = 0; g < LEN(groups) && more == 0 && since > 0; g++)
+		if (!missing_field(c, g))
+			more = delete_minutes(c, g, since);
+	return more;
 }

@@ -16,25 +16,6 @@ const char *method_name(enum method m)
 	return names[m];
 }
 
-/* TLS as asked for. A local socket has nobody in between. */
-static void set_tls(struct my_conn *c)
-{
-	const struct my_sink *s = c->s;
-	my_bool yes = 1;
-	bool local = s->socket || !s->host || strcmp(s->host, "localhost") == 0;
-	if (s->ssl_mode == SSL_OFF || (s->ssl_mode == SSL_PREFERRED && local && !s->ssl_ca))
-		return;
-	mysql_options(c->db, MYSQL_OPT_SSL_ENFORCE, &yes);
-	if (s->ssl_ca)
-		mysql_options(c->db, MYSQL_OPT_SSL_CA, s->ssl_ca);
-	if (s->ssl_cert)
-		mysql_options(c->db, MYSQL_OPT_SSL_CERT, s->ssl_cert);
-	if (s->ssl_key)
-		mysql_options(c->db, MYSQL_OPT_SSL_KEY, s->ssl_key);
-	if (s->ssl_mode == SSL_VERIFY)
-		mysql_options(c->db, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
-}
-
 static void set_options(struct my_conn *c)
 {
 	const struct my_sink *s = c->s;
@@ -50,23 +31,13 @@ static void set_options(struct my_conn *c)
 	mysql_options(c->db, MYSQL_SET_CHARSET_NAME, "utf8mb4");
 	mysql_options(c->db, MYSQL_OPT_LOCAL_INFILE, &local);
 	load_guard(c);
-	set_tls(c);
+	tls_options(c);
 }
 
 static const char *password(void)
 {
 	const char *given = getenv("SQL_PASSWORD");
 	return given ? given : getenv("MYSQL_PWD");
-}
-
-/* The client library goes on without TLS where a server has none. */
-static int check_tls(struct my_conn *c)
-{
-	if (c->s->ssl_mode < SSL_REQUIRED || mysql_get_ssl_cipher(c->db))
-		return 0;
-	snprintf(c->why, sizeof c->why,
-		"connecting: the server offers no TLS, which --ssl-mode requires");
-	return ERR_RETRY;
 }
 
 static int set_session(struct my_conn *c)
@@ -89,10 +60,10 @@ static int set_session(struct my_conn *c)
 
 static bool has_bulk(struct my_conn *c)
 {
-	unsigned extended = 0;
+	unsigned long extended = 0; /* so large is what the library writes */
 	if (mariadb_get_infov(c->db, MARIADB_CONNECTION_EXTENDED_SERVER_CAPABILITIES, &extended))
 		return false;
-	return extended & (unsigned)(MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32);
+	return extended & (unsigned long)(MARIADB_CLIENT_STMT_BULK_OPERATIONS >> 32);
 }
 
 static void say_method(struct my_conn *c)
@@ -144,7 +115,7 @@ int my_connect(struct my_conn *c)
 	if (!mysql_real_connect(
 		    c->db, s->host, s->user, password(), s->database, s->port, s->socket, 0))
 		return my_failed(c, "connecting");
-	int err = check_tls(c);
+	int err = tls_check(c);
 	if (!err)
 		err = set_session(c);
 	return err ? err : choose_method(c);

@@ -128,7 +128,7 @@ static int configured(void *self)
 	sql_name(&s->set, "_ledger", s->ledger);
 	sql_name(&s->set, "_dirty", s->dirty);
 	sql_name(&s->set, "_flows", s->view);
-	if (mysql_library_init(0, NULL, NULL)) {
+	if (mysql_library_init(0, NULL, NULL) || tls_init()) {
 		log_error("the client library cannot be initialised");
 		return ERR_SYNTAX;
 	}
@@ -187,6 +187,7 @@ static void status(void *self, json_t *doc)
 	set_text(o, "method", method_name(now.method));
 	set_text(o, "layout", now.layout == LAYOUT_PARTITIONS ? "partitions" : "plain");
 	json_object_set_new(o, "rows", json_integer(now.rows));
+	json_object_set_new(o, "rows_per_second", json_integer((json_int_t)now.rows_a_second));
 	json_object_set_new(o, "table_bytes", json_integer(now.table_bytes));
 	json_object_set_new(o, "index_bytes", json_integer(now.index_bytes));
 	json_object_set_new(o, "pruned", json_integer((json_int_t)now.pruned));

@@ -30,8 +30,7 @@ static int find_type(struct migration *m, const char *name, const char *suffix, 
 {
 	my_sql(m->c,
 		"SELECT DATA_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() "
-		"AND "
-		"TABLE_NAME = '%s' AND COLUMN_NAME = '%s%s'",
+		"AND TABLE_NAME = '%s' AND COLUMN_NAME = '%s%s'",
 		m->old, name, suffix);
 	return my_word(m->c, "reading the schema", out, TYPE_MAX);
 }
@@ -78,17 +77,16 @@ static int make_progress(struct migration *m)
 	struct my_conn *c = m->c;
 	int64_t keys = 0;
 	my_sql(c,
-		"CREATE TABLE IF NOT EXISTS `%s` (`until` datetime(6) NULL, `copied` bigint NOT "
-		"NULL) "
-		"ENGINE=InnoDB",
+		"CREATE TABLE IF NOT EXISTS `%s` (`until` datetime(6) NULL, "
+		"`copied` bigint NOT NULL) ENGINE=InnoDB",
 		m->progress);
 	int err = my_send(c, "noting progress");
 	if (err)
 		return err;
 	my_sql(c,
-		"SELECT COUNT(*) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = "
-		"DATABASE() AND "
-		"TABLE_NAME = '%s' AND COLUMN_NAME = 'last_switched' AND SEQ_IN_INDEX = 1",
+		"SELECT COUNT(*) FROM information_schema.STATISTICS "
+		"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '%s' "
+		"AND COLUMN_NAME = 'last_switched' AND SEQ_IN_INDEX = 1",
 		m->old);
 	err = my_number(c, "reading the schema", &keys);
 	if (err || keys)
@@ -155,8 +153,8 @@ static int note_minutes(struct migration *m, const char *where)
 	if (!c->s->set.aggregates)
 		return 0;
 	my_sql(c,
-		"INSERT INTO `%s` (`since`, `until`) SELECT * FROM (SELECT "
-		"DATE_FORMAT(MIN(last_switched), '%%Y-%%m-%%d %%H:%%i:00') AS since, "
+		"INSERT INTO `%s` (`since`, `until`) SELECT * "
+		"FROM (SELECT DATE_FORMAT(MIN(last_switched), '%%Y-%%m-%%d %%H:%%i:00') AS since, "
 		"DATE_FORMAT(MAX(last_switched) + INTERVAL 1 MINUTE, '%%Y-%%m-%%d %%H:%%i:00') "
 		"FROM `%s` WHERE %s) AS minutes WHERE since IS NOT NULL",
 		c->s->dirty, m->old, where);

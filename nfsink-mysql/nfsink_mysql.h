@@ -11,6 +11,7 @@
 
 #include "lib/base.h"
 #include "lib/dirty.h"
+#include "lib/rate.h"
 #include "lib/sink.h"
 #include "lib/sql.h"
 
@@ -22,6 +23,9 @@
 #define BULK_ROWS        2048              /* of one execution of the bulk-bound statement */
 #define LOCK_SECONDS     10                /* a lock that is held longer is an outage, and said */
 #define READ_SECONDS     30                /* a server that is silent for longer is gone */
+#define DAY_NS           (86400 * NS_PER_S)
+#define PARTITIONS_MAX   8192              /* of a table, by the servers */
+#define STRANGE_MAX      64                /* days without a partition that are told apart in a batch */
 
 enum method { METHOD_AUTO, METHOD_BULK, METHOD_LOAD, METHOD_INSERT };
 enum ssl_mode { SSL_OFF, SSL_PREFERRED, SSL_REQUIRED, SSL_VERIFY };
@@ -36,6 +40,7 @@ enum layout {
 struct figures {
 	int64_t table_bytes, index_bytes;
 	int64_t rows; /* by the server's estimate */
+	uint64_t rows_a_second;
 	char oldest[40], newest[40]; /* RFC 3339; empty: there is no row */
 	uint64_t pruned;             /* partitions dropped, or rows deleted */
 	enum layout layout;
@@ -54,9 +59,29 @@ struct my_sink {
 	struct sql_columns columns;
 	char ledger[SQL_NAME_MAX + 1], dirty[SQL_NAME_MAX + 1], view[SQL_NAME_MAX + 1];
 	pthread_mutex_t lock; /* of the rest */
-	uint64_t stored_ns;   /* when a batch was stored last, monotonic */
+	uint64_t stored; /* records, by all connections */
 	bool said_method, said_missing, said_size;
 	struct figures figures;
+};
+
+/* The table's partitions but "rest", in the order of time; the first is "old". */
+struct partitions {
+	unsigned count;
+	uint64_t read_ns; /* when, monotonic; 0: not yet */
+	struct {
+		int32_t until; /* the day behind its last, since 1970 */
+		bool kept;     /* cannot be split now */
+	} part[PARTITIONS_MAX];
+};
+
+/* The days of a batch's rows that have no partition of their own. */
+struct strange_days {
+	int64_t known_day; /* one that has, as many rows are of the same; -1: none yet */
+	unsigned count;
+	struct {
+		int64_t day;
+		uint64_t rows;
+	} of[STRANGE_MAX];
 };
 
 /* One column of the bulk-bound statement: BULK_ROWS of each. */
@@ -104,11 +129,15 @@ struct my_conn {
 
 	bool mine[SINK_FRAMES_MAX]; /* frames of the batch that are to be stored */
 	struct dirty dirty;
+	struct partitions partitions;
+	struct strange_days strange;
 
 	uint64_t pruned_ns, parted_ns, merged_ns, figures_ns; /* when that was done last, monotonic; 0: not yet */
 	uint64_t refreshed_ns;
+	struct rate stored_rate;
 	bool patient;       /* it waits as long as a statement takes: the connection of the upkeep */
 	bool pruning;       /* begun, and not at its end */
+	bool rows_pruned;   /* and the sums are next */
 	uint64_t to_delete; /* rows of a table without partitions that are one too many */
 	unsigned error;     /* of the last failure */
 	char state[6];      /* its SQLSTATE */
@@ -126,6 +155,17 @@ struct my_conn *my_conn_new(struct my_sink *s);
 void my_conn_free(struct my_conn *c);
 
 const char *method_name(enum method m);
+
+/* tls.c ------------------------------------------------------------------------------------------- */
+
+/* Once, before any connection. Returns 0 or ERR_MEMORY. */
+int tls_init(void);
+
+/* Sets the options of TLS, before connecting. */
+void tls_options(struct my_conn *c);
+
+/* Whether the connection is encrypted where it has to be: 0, or ERR_RETRY with `why`. */
+int tls_check(struct my_conn *c);
 
 /* query.c ----------------------------------------------------------------------------------------- */
 
@@ -250,8 +290,29 @@ int partition_ahead(struct my_conn *c);
 /* Makes partitions for days whose rows stand in "old", where those are few. Returns 0 or ERR_RETRY. */
 int partition_fill(struct my_conn *c);
 
-/* Makes a partition for each of the days, for rows that are still to come. Returns 0 or ERR_RETRY. */
-int partition_days(struct my_conn *c, int64_t first_day, int64_t last_day);
+/* Reads which partitions there are. Returns 0 or ERR_RETRY. */
+int partition_list(struct my_conn *c, struct partitions *p);
+
+/* Whether the partition of that place holds more rows than so many. Returns 0 or ERR_RETRY. */
+int partition_holds(struct my_conn *c, const struct partitions *p, unsigned place, unsigned rows, bool *more);
+
+/* Splits it: a partition for each of the days, which are in it and ascending, and for each gap between. Returns 0 or
+ * ERR_RETRY. */
+int partition_split(struct my_conn *c, const struct partitions *p, unsigned place, const int64_t *days, size_t count);
+
+/* days.c ------------------------------------------------------------------------------------------ */
+
+/* Before the rows of a batch are noted. Returns 0 or ERR_RETRY. */
+int days_begin(struct my_conn *c);
+
+/* Notes the day of a row. */
+void days_note(struct my_conn *c, uint64_t ns);
+
+/* Whether, of so many rows that were noted, many are of days that should have a partition first. */
+bool days_are_missing(const struct my_conn *c, uint64_t rows);
+
+/* Makes these, outside of any transaction and as far as the server lets it. Returns 0 or ERR_RETRY. */
+int days_make(struct my_conn *c, uint64_t rows);
 
 /* retention.c ------------------------------------------------------------------------------------- */
 
@@ -268,6 +329,10 @@ int aggregate_note(struct my_conn *c);
 
 /* Brings them up to date with what was noted. Returns 0, 1 (there is more) or ERR_RETRY. */
 int aggregate_refresh(struct my_conn *c);
+
+/* Removes some of the sums per minute that are older than the records, where --max-age or --max-size bounds these;
+ * hours and days stay. Returns 0, 1 (there is more) or ERR_RETRY. */
+int aggregate_prune(struct my_conn *c);
 
 /* upkeep.c ---------------------------------------------------------------------------------------- */
 

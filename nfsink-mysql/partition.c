@@ -10,7 +10,6 @@
 #include "lib/log.h"
 #include "nfsink-mysql/nfsink_mysql.h"
 
-#define DAY_NS     (86400 * NS_PER_S)
 #define DAYS_AHEAD 3
 #define DAYS_ONCE  64 /* partitions made by one statement; beyond that one takes all days */
 #define FILL_ROWS                                                                                  \
@@ -104,15 +103,63 @@ static int send_list(struct my_conn *c)
 	return my_send(c, "making partitions");
 }
 
-/* Splits "old", which ends at `end`: a partition for each of the days, and for each gap between. */
-static int split_old(struct my_conn *c, const int64_t *days, size_t count, int64_t end)
+int partition_list(struct my_conn *c, struct partitions *p)
 {
-	if (count == 0)
-		return 0;
-	my_sql(c, "ALTER TABLE `%s` REORGANIZE PARTITION `old` INTO (", c->s->set.table);
-	add_old(c, days[0]);
+	my_sql(c,
+		"SELECT TO_DAYS(REPLACE(PARTITION_DESCRIPTION, '''', '')) - "
+		"TO_DAYS('1970-01-01')" FROM_PARTITIONS
+		"AND PARTITION_NAME <> 'rest' ORDER BY PARTITION_ORDINAL_POSITION",
+		c->s->set.table);
+	MYSQL_RES *rows = my_rows(c, "reading the partitions");
+	if (!rows)
+		return ERR_RETRY;
+	p->count = 0;
+	for (MYSQL_ROW row; p->count < PARTITIONS_MAX && (row = mysql_fetch_row(rows));) {
+		p->part[p->count].kept = false;
+		p->part[p->count++].until = row[0] ? (int32_t)strtol(row[0], NULL, 10) : 0;
+	}
+	mysql_free_result(rows);
+	return 0;
+}
+
+/* The name of a partition: "old", or of its last day. */
+struct part_name {
+	char text[16];
+};
+
+static struct part_name name_of(const struct partitions *p, unsigned place)
+{
+	char day[DATETIME_LEN];
+	struct part_name name = {"old"};
+	if (place == 0)
+		return name;
+	values_datetime((uint64_t)(p->part[place].until - 1) * DAY_NS, day);
+	snprintf(name.text, sizeof name.text, "p%.4s%.2s%.2s", day, day + 5, day + 8);
+	return name;
+}
+
+int partition_holds(
+	struct my_conn *c, const struct partitions *p, unsigned place, unsigned rows, bool *more)
+{
+	int64_t count = 0;
+	my_sql(c, "SELECT COUNT(*) FROM (SELECT 1 FROM `%s` PARTITION (`%s`) LIMIT %u) AS `some`",
+		c->s->set.table, name_of(p, place).text, rows + 1);
+	int err = my_number(c, "reading the partitions", &count);
+	*more = count > rows;
+	return err;
+}
+
+int partition_split(struct my_conn *c, const struct partitions *p, unsigned place,
+	const int64_t *days, size_t count)
+{
+	my_sql(c, "ALTER TABLE `%s` REORGANIZE PARTITION `%s` INTO (", c->s->set.table,
+		name_of(p, place).text);
+	if (place == 0)
+		add_old(c, days[0]);
+	else if (days[0] > p->part[place - 1].until)
+		add_day(c, days[0] - 1);
 	for (size_t i = 0; i < count; i++) {
-		int64_t next = i + 1 < count ? days[i + 1] : end;
+		int64_t next = i + 1 < count ? days[i + 1] : p->part[place].until;
 		add_day(c, days[i]);
 		if (next > days[i] + 1)
 			add_day(c, next - 1);
@@ -127,8 +174,9 @@ static int days_of_old(struct my_conn *c, int64_t days[DAYS_ONCE])
 	int count = 0;
 	my_sql(c,
 		"SELECT `day` FROM (SELECT DISTINCT TO_DAYS(`last_switched`) - "
-		"TO_DAYS('1970-01-01') AS `day` FROM `%s` PARTITION (`old`) WHERE `last_switched` "
-		">= '1970-01-02' ORDER BY `day` DESC LIMIT %d) AS `days` ORDER BY `day`",
+		"TO_DAYS('1970-01-01') AS `day` FROM `%s` PARTITION (`old`) "
+		"WHERE `last_switched` >= '1970-01-02' ORDER BY `day` DESC LIMIT %d) AS `days` "
+		"ORDER BY `day`",
 		c->s->set.table, DAYS_ONCE);
 	MYSQL_RES *rows = my_rows(c, "reading the partitions");
 	if (!rows)
@@ -141,31 +189,17 @@ static int days_of_old(struct my_conn *c, int64_t days[DAYS_ONCE])
 
 int partition_fill(struct my_conn *c)
 {
-	int64_t days[DAYS_ONCE] = {0}, end, rows = 0;
-	my_sql(c, "SELECT TABLE_ROWS" FROM_PARTITIONS "AND PARTITION_NAME = 'old'",
-		c->s->set.table);
-	int err = my_number(c, "reading the partitions", &rows);
-	if (err || rows > FILL_ROWS)
+	int64_t days[DAYS_ONCE] = {0};
+	bool many = false;
+	int err = partition_list(c, &c->partitions);
+	if (!err)
+		err = partition_holds(c, &c->partitions, 0, FILL_ROWS, &many);
+	if (err || many)
 		return err;
-	err = edge(c, "MIN", &end);
-	int count = err ? err : days_of_old(c, days);
+	int count = days_of_old(c, days);
 	if (count <= 0)
 		return count;
 	log_info("partitions made for rows of days gone by table=%s days=%d", c->s->set.table,
 		count);
-	return split_old(c, days, (size_t)count, end);
-}
-
-int partition_days(struct my_conn *c, int64_t first_day, int64_t last_day)
-{
-	int64_t days[DAYS_ONCE] = {0}, end;
-	size_t count = 0;
-	int err = edge(c, "MIN", &end);
-	if (last_day >= end)
-		last_day = end - 1;
-	if (first_day <= last_day - DAYS_ONCE)
-		first_day = last_day - DAYS_ONCE + 1;
-	for (int64_t day = first_day; day <= last_day; day++)
-		days[count++] = day;
-	return err || count == 0 ? err : split_old(c, days, count, end);
+	return partition_split(c, &c->partitions, 0, days, (size_t)count);
 }

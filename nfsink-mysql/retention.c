@@ -12,6 +12,10 @@
 
 #define HOUR_NS     (3600 * NS_PER_S)
 #define ROWS_A_STEP 2000
+#define ROW_FRAME                                                                                  \
+	"30" /* the row's own header, its key, transaction and undo pointer, which columns are     \
+		NULL */
+#define PAGE_SHARE "1.08" /* pages are filled by fifteen sixteenths, and have headers */
 
 struct part {
 	char name[SQL_NAME_MAX + 1];
@@ -32,9 +36,10 @@ static void count_pruned(struct my_conn *c, uint64_t n)
 static int first_part(struct my_conn *c, struct part *p)
 {
 	my_sql(c,
-		"SELECT PARTITION_NAME, REPLACE(PARTITION_DESCRIPTION, '''', ''), DATA_LENGTH + "
-		"INDEX_LENGTH, TABLE_ROWS FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = "
-		"DATABASE() AND TABLE_NAME = '%s' AND (PARTITION_NAME <> 'old' OR TABLE_ROWS > 0) "
+		"SELECT PARTITION_NAME, REPLACE(PARTITION_DESCRIPTION, '''', ''), "
+		"DATA_LENGTH + INDEX_LENGTH, TABLE_ROWS FROM information_schema.PARTITIONS "
+		"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '%s' "
+		"AND (PARTITION_NAME <> 'old' OR TABLE_ROWS > 0) "
 		"ORDER BY PARTITION_ORDINAL_POSITION LIMIT 1",
 		c->s->set.table);
 	MYSQL_RES *rows = my_rows(c, "pruning");
@@ -72,17 +77,27 @@ static void cut_off(const struct my_conn *c, char out[DATETIME_LEN + 1])
 	*values_datetime(age < now ? now - age : 0, out) = '\0';
 }
 
+struct size {
+	int64_t data, index;
+};
+
 /* The size of the table and its indexes, as of now. */
-static int table_bytes(struct my_conn *c, int64_t *bytes)
+static int table_size(struct my_conn *c, struct size *size)
 {
-	*bytes = 0;
 	my_sql(c, "ANALYZE NO_WRITE_TO_BINLOG TABLE `%s`", c->s->set.table);
 	int err = my_send(c, "measuring the table");
 	my_sql(c,
-		"SELECT DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES WHERE "
-		"TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '%s'",
+		"SELECT DATA_LENGTH, INDEX_LENGTH FROM information_schema.TABLES "
+		"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '%s'",
 		c->s->set.table);
-	return err ? err : my_number(c, "measuring the table", bytes);
+	MYSQL_RES *rows = err ? NULL : my_rows(c, "measuring the table");
+	if (!rows)
+		return ERR_RETRY;
+	MYSQL_ROW row = mysql_fetch_row(rows);
+	size->data = row && row[0] ? strtoll(row[0], NULL, 10) : 0;
+	size->index = row && row[1] ? strtoll(row[1], NULL, 10) : 0;
+	mysql_free_result(rows);
+	return 0;
 }
 
 /* Today's partition is what is being written: it is not dropped for its size. */
@@ -107,7 +122,7 @@ static void say_too_small(struct my_conn *c)
 static int prune_partitions(struct my_conn *c)
 {
 	char edge[DATETIME_LEN + 1];
-	int64_t bytes = 0;
+	struct size size;
 	struct part p;
 	int got = first_part(c, &p);
 	if (got <= 0)
@@ -119,8 +134,8 @@ static int prune_partitions(struct my_conn *c)
 	}
 	if (!c->s->set.max_size)
 		return 0;
-	int err = table_bytes(c, &bytes);
-	if (err || (uint64_t)bytes <= c->s->set.max_size)
+	int err = table_size(c, &size);
+	if (err || (uint64_t)(size.data + size.index) <= c->s->set.max_size)
 		return err;
 	got = first_part(c, &p); /* as measured now */
 	if (got > 0 && !is_today(p.until))
@@ -143,17 +158,61 @@ static int delete_some(struct my_conn *c, const char *before, uint64_t count)
 	return (int)n;
 }
 
-/* How many rows are too many, by the average of all. */
+/* The bytes of a value; 0: it has a length of its own. */
+static unsigned fixed_size(uint8_t kind)
+{
+	switch (kind) {
+	case KIND_U8: return 1;
+	case KIND_U16: return 2;
+	case KIND_U32: return 4;
+	case KIND_MAC: return 6;
+	case KIND_U64:
+	case KIND_TIME: return 8;
+	default: return 0;
+	}
+}
+
+/* The bytes of a row in its page, by a sample: what the columns hold, and what the server puts
+ * around them. */
+static int row_bytes(struct my_conn *c, double *bytes)
+{
+	char number[32];
+	my_sql(c, "SELECT AVG(" ROW_FRAME);
+	for (size_t i = 0; i < FIELD_COUNT; i++) {
+		unsigned size = c->has[i] ? fixed_size(fields[i].kind) : 0;
+		if (size)
+			my_add(c, " + IF(`%s` IS NULL, 0, %u)", fields[i].name, size);
+		else if (c->has[i])
+			my_add(c, " + IFNULL(LENGTH(`%s`) + 1, 0)", fields[i].name);
+	}
+	my_add(c, "%s) * " PAGE_SHARE " FROM (SELECT * FROM `%s` LIMIT 1000) AS `some`",
+		c->s->set.extra ? " + IFNULL(LENGTH(`extra`) + 2, 0)" : "", c->s->set.table);
+	int err = my_word(c, "measuring the table", number, sizeof number);
+	*bytes = strtod(number, NULL);
+	return err;
+}
+
+/* How many rows are too many. The table's size does not tell: what deleting leaves behind is used
+ * again, not given back. So it is the bytes of a row times their number, and the same share of the
+ * index. */
 static int find_excess(struct my_conn *c)
 {
-	int64_t bytes, rows = 0;
-	int err = c->s->set.max_size ? table_bytes(c, &bytes) : 0;
-	if (err || !c->s->set.max_size || (uint64_t)bytes <= c->s->set.max_size)
+	struct size size = {0, 0};
+	int64_t rows = 0;
+	double row = 0;
+	int err = c->s->set.max_size ? table_size(c, &size) : 0;
+	double max = (double)c->s->set.max_size, all = (double)size.data + (double)size.index;
+	if (err || max == 0 || all <= max)
 		return err;
 	my_sql(c, "SELECT COUNT(*) FROM `%s`", c->s->set.table);
 	err = my_number(c, "measuring the table", &rows);
-	double share = (double)((uint64_t)bytes - c->s->set.max_size) / (double)bytes;
-	c->to_delete = (uint64_t)(share * (double)rows);
+	if (!err)
+		err = row_bytes(c, &row);
+	double live = (double)rows * row / (double)size.data;
+	if (live < 1)
+		all *= live;
+	if (!err && all > max)
+		c->to_delete = (uint64_t)((1 - max / all) * (double)rows);
 	return err;
 }
 
@@ -174,6 +233,15 @@ static int prune_rows(struct my_conn *c)
 	return n < 0 ? n : n == ROWS_A_STEP;
 }
 
+static int prune_records(struct my_conn *c)
+{
+	if (c->layout == LAYOUT_PARTITIONS)
+		return prune_partitions(c);
+	int err = c->pruning ? 0 : find_excess(c);
+	c->pruning = true;
+	return err ? err : prune_rows(c);
+}
+
 int retention(struct my_conn *c)
 {
 	uint64_t now = monotonic_ns();
@@ -181,13 +249,14 @@ int retention(struct my_conn *c)
 		return 0;
 	if (c->pruned_ns && now - c->pruned_ns < HOUR_NS)
 		return 0;
-	int err = c->layout == LAYOUT_PLAIN && !c->pruning ? find_excess(c) : 0;
+	int more = c->rows_pruned ? 0 : prune_records(c);
 	c->pruning = true;
-	if (!err)
-		err = c->layout == LAYOUT_PARTITIONS ? prune_partitions(c) : prune_rows(c);
-	if (err)
-		return err; /* there is more, or it is tried again */
-	c->pruning = false;
+	c->rows_pruned |= more == 0;
+	if (more == 0)
+		more = aggregate_prune(c);
+	if (more)
+		return more; /* or it is tried again */
+	c->pruning = c->rows_pruned = false;
 	c->pruned_ns = now;
 	return 0;
 }

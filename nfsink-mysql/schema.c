@@ -111,8 +111,8 @@ static int check_other(struct my_conn *c, const struct column *col)
 	if (col->nullable || col->fills_itself)
 		return 0;
 	snprintf(c->why, sizeof c->why,
-		"column %s of table %s does not fit: found NOT NULL without a default, expected "
-		"one of them; ALTER TABLE `%s` MODIFY `%s` %s NULL",
+		"column %s of table %s does not fit: found NOT NULL without a default, "
+		"expected one of them; ALTER TABLE `%s` MODIFY `%s` %s NULL",
 		col->name, c->s->set.table, c->s->set.table, col->name, col->full_type);
 	return ERR_CONFIG;
 }
@@ -241,8 +241,7 @@ int schema_table_exists(struct my_conn *c, const char *table)
 	int64_t there = 0;
 	my_sql(c,
 		"SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() "
-		"AND "
-		"TABLE_NAME = '%s'",
+		"AND TABLE_NAME = '%s'",
 		table);
 	int err = my_number(c, "reading the schema", &there);
 	return err ? err : there > 0;
@@ -253,15 +252,16 @@ static int check_engine(struct my_conn *c)
 {
 	char engine[64];
 	my_sql(c,
-		"SELECT CONCAT(TABLE_TYPE, ' ', COALESCE(ENGINE, '')) FROM "
-		"information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '%s'",
+		"SELECT CONCAT(TABLE_TYPE, ' ', COALESCE(ENGINE, '')) "
+		"FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() "
+		"AND TABLE_NAME = '%s'",
 		c->s->set.table);
 	int err = my_word(c, "reading the schema", engine, sizeof engine);
 	if (err || strcmp(engine, "BASE TABLE InnoDB") == 0)
 		return err;
 	snprintf(c->why, sizeof c->why,
-		"table %s does not fit: found %s, expected BASE TABLE InnoDB; ALTER TABLE `%s` "
-		"ENGINE = InnoDB, or use --table",
+		"table %s does not fit: found %s, expected BASE TABLE InnoDB; "
+		"ALTER TABLE `%s` ENGINE = InnoDB, or use --table",
 		c->s->set.table, engine, c->s->set.table);
 	return ERR_CONFIG;
 }
@@ -269,9 +269,9 @@ static int check_engine(struct my_conn *c)
 static int make_ledger(struct my_conn *c)
 {
 	my_sql(c,
-		"CREATE TABLE IF NOT EXISTS `%s` (`stream` binary(16) NOT NULL, `first` bigint "
-		"unsigned NOT NULL, `last` bigint unsigned NOT NULL, `at` datetime NOT NULL, "
-		"PRIMARY KEY (`stream`, `first`)) ENGINE=InnoDB",
+		"CREATE TABLE IF NOT EXISTS `%s` (`stream` binary(16) NOT NULL, "
+		"`first` bigint unsigned NOT NULL, `last` bigint unsigned NOT NULL, "
+		"`at` datetime NOT NULL, PRIMARY KEY (`stream`, `first`)) ENGINE=InnoDB",
 		c->s->ledger);
 	return my_send(c, "making the ledger");
 }

@@ -4,7 +4,6 @@
 
 #include "lib/err.h"
 #include "lib/sink_walk.h"
-#include "lib/stage.h"
 #include "nfsink-mysql/nfsink_mysql.h"
 
 static const struct {
@@ -88,8 +87,10 @@ static int store_rows(struct my_conn *c, const struct sink_batch *batch, struct 
 	c->dirty.count = 0;
 	while (sink_walk_next(&walk, &c->record)) {
 		result->retimed += sql_row_time(&c->s->set, &c->record);
-		if (record_has(&c->record, FIELD_last_switched))
+		if (record_has(&c->record, FIELD_last_switched)) {
 			dirty_note(&c->dirty, c->record.last_switched.ns);
+			days_note(c, c->record.last_switched.ns);
+		}
 		if (record_has(&c->record, FIELD_received))
 			result->received_ns = c->record.received.ns;
 		int err = add_row(c, batch, walk.next - 1, result);
@@ -99,28 +100,54 @@ static int store_rows(struct my_conn *c, const struct sink_batch *batch, struct 
 	return send_rows(c, batch, walk.next, result);
 }
 
-static int store_within(
-	struct my_conn *c, const struct sink_batch *batch, struct sink_result *result)
+/* *missing: nothing is committed, since partitions for the rows are to be made first; NULL: they
+ * are stored where they fall. */
+static int store_within(struct my_conn *c, const struct sink_batch *batch,
+	struct sink_result *result, bool *missing)
 {
 	int err = my_run(c, "beginning", "START TRANSACTION");
 	if (!err)
 		err = ledger_claim(c, batch);
 	if (!err)
 		err = store_rows(c, batch, result);
-	if (!err)
-		err = aggregate_note(c);
+	if (err)
+		return err;
+	if (missing && (*missing = days_are_missing(c, result->stored)))
+		return my_run(c, "rolling back", "ROLLBACK");
+	err = aggregate_note(c);
 	return err ? err : my_run(c, "committing", "COMMIT");
+}
+
+/* As if it had not been stored. */
+static void take_back(struct sink_result *result)
+{
+	reject_forget(result->rejects);
+	*result = (struct sink_result){.rejects = result->rejects};
+}
+
+/* A batch is stored twice where it is the first of its days. */
+static int store_days(struct my_conn *c, const struct sink_batch *batch, struct sink_result *result)
+{
+	bool missing = false;
+	int err = days_begin(c);
+	if (!err)
+		err = store_within(c, batch, result, &missing);
+	if (err || !missing)
+		return err;
+	err = days_make(c, result->stored);
+	take_back(result);
+	return err ? err : store_within(c, batch, result, NULL);
 }
 
 int store_batch(void *connection, const struct sink_batch *batch, struct sink_result *result)
 {
 	struct my_conn *c = connection;
-	int err = store_within(c, batch, result);
+	int err = store_days(c, batch, result);
 	if (err)
 		return err; /* the connection is closed, and with it the transaction rolled back */
 	sink_walk_account(batch, c->mine, result);
 	pthread_mutex_lock(&c->s->lock);
-	c->s->stored_ns = monotonic_ns();
+	c->s->stored += result->stored;
 	pthread_mutex_unlock(&c->s->lock);
 	return 0;
 }

@@ -21,8 +21,8 @@ static void set_time(char out[40], const char *time)
 static int read_sizes(struct my_conn *c, struct figures *f)
 {
 	my_sql(c,
-		"SELECT DATA_LENGTH, INDEX_LENGTH, TABLE_ROWS FROM information_schema.TABLES WHERE "
-		"TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '%s'",
+		"SELECT DATA_LENGTH, INDEX_LENGTH, TABLE_ROWS FROM information_schema.TABLES "
+		"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '%s'",
 		c->s->set.table);
 	MYSQL_RES *rows = my_rows(c, "reading figures");
 	if (!rows)
@@ -61,6 +61,7 @@ static int refresh_figures(struct my_conn *c)
 	if (err)
 		return err;
 	pthread_mutex_lock(&c->s->lock);
+	now.rows_a_second = rate_since(&c->stored_rate, c->s->stored, monotonic_ns());
 	now.pruned = c->s->figures.pruned;
 	now.layout = c->s->figures.layout;
 	now.method = c->s->figures.method;
@@ -83,8 +84,14 @@ static int keep_partitions(struct my_conn *c)
 {
 	if (c->layout != LAYOUT_PARTITIONS || !is_due(&c->parted_ns, HOUR_NS))
 		return 0;
-	int err = partition_ahead(c);
-	return err ? err : partition_fill(c);
+	int err = my_lock(c, "", LOCK_SECONDS);
+	if (err)
+		return err < 0 ? err : 0;
+	err = partition_ahead(c);
+	if (!err)
+		err = partition_fill(c);
+	my_unlock(c, "");
+	return err;
 }
 
 /* What one sink does for all. */

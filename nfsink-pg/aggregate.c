@@ -10,6 +10,7 @@
 #include "nfsink-pg/nfsink_pg.h"
 
 #define NOTES_A_STEP 100000 /* of what is dirty that are taken at a time */
+#define ROWS_A_STEP  5000
 
 /* What the sums are grouped by. */
 static const struct grouping {
@@ -89,10 +90,11 @@ static int make_continuous(struct pg_conn *c, const struct aggregate *a)
 	const struct level *l = a->level;
 	if (!pg_format(c, sql,
 		    "CREATE MATERIALIZED VIEW \"%s\" WITH (timescaledb.continuous, "
-		    "timescaledb.materialized_only = false) AS SELECT time_bucket(INTERVAL '%s', "
-		    "%s) AS bucket, %s%s FROM \"%s\" GROUP BY %s WITH NO DATA; SELECT "
-		    "add_continuous_aggregate_policy('\"%s\"', start_offset => INTERVAL '%s', "
-		    "end_offset => INTERVAL '%s', schedule_interval => INTERVAL '%s')",
+		    "timescaledb.materialized_only = false) AS "
+		    "SELECT time_bucket(INTERVAL '%s', %s) AS bucket, %s%s FROM \"%s\" GROUP BY %s "
+		    "WITH NO DATA; SELECT add_continuous_aggregate_policy('\"%s\"', "
+		    "start_offset => INTERVAL '%s', end_offset => INTERVAL '%s', "
+		    "schedule_interval => INTERVAL '%s')",
 		    a->name, l->interval, a->time, a->keys, a->sums, a->source, a->group, a->name,
 		    l->offset, l->interval, l->schedule))
 		return ERR_RETRY;
@@ -104,8 +106,8 @@ static int make_plain(struct pg_conn *c, const struct aggregate *a)
 {
 	char sql[SQL_ROOM];
 	return pg_format(c, sql,
-		       "CREATE TABLE \"%s\" AS SELECT date_trunc('%s', %s) AS bucket, %s%s FROM "
-		       "\"%s\" GROUP BY %s WITH NO DATA; CREATE INDEX ON \"%s\" (bucket)",
+		       "CREATE TABLE \"%s\" AS SELECT date_trunc('%s', %s) AS bucket, %s%s "
+		       "FROM \"%s\" GROUP BY %s WITH NO DATA; CREATE INDEX ON \"%s\" (bucket)",
 		       a->name, a->level->name, a->time, a->keys, a->sums, a->source, a->group,
 		       a->name)
 		       ? pg_run(c, "making an aggregate", sql)
@@ -117,10 +119,9 @@ static int note_all(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
 	return pg_format(c, sql,
-		       "INSERT INTO \"%s\" (since, until) SELECT date_trunc('minute', "
-		       "min(last_switched)), date_trunc('minute', max(last_switched)) + interval "
-		       "'1 "
-		       "minute' FROM \"%s\" HAVING count(*) > 0",
+		       "INSERT INTO \"%s\" (since, until) "
+		       "SELECT date_trunc('minute', min(last_switched)), date_trunc('minute', "
+		       "max(last_switched)) + interval '1 minute' FROM \"%s\" HAVING count(*) > 0",
 		       c->s->dirty, c->s->set.table)
 		       ? pg_run(c, "noting what is dirty", sql)
 		       : ERR_RETRY;
@@ -156,11 +157,12 @@ static int recompute(
 	char sql[SQL_ROOM];
 	const char *unit = a->level->name;
 	return pg_format(c, sql,
-		       "DELETE FROM \"%s\" WHERE bucket >= date_trunc('%s', '%s'::timestamptz) AND "
-		       "bucket < '%s'; INSERT INTO \"%s\" SELECT date_trunc('%s', %s) AS bucket, "
-		       "%s%s FROM \"%s\" WHERE %s >= date_trunc('%s', '%s'::timestamptz) AND %s < "
-		       "date_trunc('%s', '%s'::timestamptz - interval '1 microsecond') + interval "
-		       "'%s' GROUP BY %s",
+		       "DELETE FROM \"%s\" WHERE bucket >= date_trunc('%s', '%s'::timestamptz) "
+		       "AND bucket < '%s'; INSERT INTO \"%s\" "
+		       "SELECT date_trunc('%s', %s) AS bucket, %s%s FROM \"%s\" "
+		       "WHERE %s >= date_trunc('%s', '%s'::timestamptz) "
+		       "AND %s < date_trunc('%s', '%s'::timestamptz - interval '1 microsecond') + "
+		       "interval '%s' GROUP BY %s",
 		       a->name, unit, from, until, a->name, unit, a->time, a->keys, a->sums,
 		       a->source, a->time, unit, from, a->time, unit, until, a->level->interval,
 		       a->group)
@@ -206,33 +208,47 @@ static int refresh_ranges(struct pg_conn *c, const PGresult *ranges, int first)
 	return err;
 }
 
-/* " AND since >= ..." of what is dirty: beyond the age that rows are kept for, most are gone, and
- * what came late must not take the place of their sums. Empty where there is no such age. */
+/* Since when rows are kept, as an expression. */
 struct bound {
-	char sql[96];
+	char sql[160];
 };
 
-static struct bound kept(const struct pg_sink *s)
+/* Beyond that age most rows are gone, and what came late must not take the place of their sums. */
+static struct bound kept_since(const struct pg_sink *s)
 {
-	struct bound b = {""};
+	struct bound b = {"'-infinity'"};
 	if (s->set.max_age_ns)
-		snprintf(b.sql, sizeof b.sql, " AND since >= now() - make_interval(secs => %llu)",
+		snprintf(b.sql, sizeof b.sql,
+			"date_trunc('minute', now() - make_interval(secs => %llu)) + interval '1 "
+			"minute'",
 			(unsigned long long)(s->set.max_age_ns / NS_PER_S));
 	return b;
 }
 
-/* Takes notes of what is dirty out of their table: a row with their number alone, then ranges that
- * do not touch. */
+/* "ranges" of the notes of a table, which do not touch. */
+#define RANGES_OF                                                                                  \
+	"ranges AS (SELECT unnest(range_agg(tstzrange(since, until)) * "                           \
+	"tstzmultirange(tstzrange(%s, 'infinity'))) AS r FROM %s) "
+
+/* Takes notes of what is dirty out of their table: a row that says whether there are more, then the
+ * ranges of their first day. What is behind its end is noted again, so that a transaction is never
+ * one of a year. */
 static PGresult *take_ranges(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
+	const char *t = c->s->dirty;
 	return pg_format(c, sql,
 		       "WITH gone AS (DELETE FROM \"%s\" WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
-		       "\"%s\" LIMIT %d)) RETURNING since, until) SELECT count(*)::text, NULL FROM "
-		       "gone UNION ALL (SELECT lower(r)::text, upper(r)::text FROM (SELECT "
-		       "unnest(range_agg(tstzrange(since, until))) AS r FROM gone WHERE true%s) AS "
-		       "ranges)",
-		       c->s->dirty, c->s->dirty, NOTES_A_STEP, kept(c->s).sql)
+		       "\"%s\" LIMIT %d)) RETURNING since, until), " RANGES_OF
+		       ", edge AS (SELECT date_trunc('day', "
+		       "min(lower(r))) + interval '1 day' AS at "
+		       "FROM ranges), rest AS (INSERT INTO \"%s\" (since, until) "
+		       "SELECT greatest(lower(r), at), upper(r) FROM ranges, edge "
+		       "WHERE upper(r) > at RETURNING 1) SELECT ((SELECT count(*) FROM gone) = %d "
+		       "OR EXISTS (SELECT FROM rest))::int::text, NULL "
+		       "UNION ALL (SELECT lower(r)::text, least(upper(r), at)::text "
+		       "FROM ranges, edge WHERE lower(r) < at)",
+		       t, t, NOTES_A_STEP, kept_since(c->s).sql, "gone", t, NOTES_A_STEP)
 		       ? pg_query(c, "reading what is dirty", sql)
 		       : NULL;
 }
@@ -246,11 +262,9 @@ static int refresh_old(struct pg_conn *c)
 	const char *t = c->s->dirty;
 	if (!pg_format(c, sql,
 		    "DELETE FROM \"%s\" WHERE since > now() - interval '2 hours'; UPDATE \"%s\" "
-		    "SET "
-		    "taken = true; SELECT lower(r), upper(r) FROM (SELECT "
-		    "unnest(range_agg(tstzrange(since, until))) AS r FROM \"%s\" WHERE taken%s) AS "
-		    "ranges",
-		    t, t, t, kept(c->s).sql))
+		    "SET taken = true; WITH notes AS (SELECT since, until FROM \"%s\" WHERE "
+		    "taken), " RANGES_OF "SELECT lower(r)::text, upper(r)::text FROM ranges",
+		    t, t, t, kept_since(c->s).sql, "notes"))
 		return ERR_RETRY;
 	PGresult *ranges = pg_query(c, "reading what is dirty", sql);
 	int err = ranges ? refresh_ranges(c, ranges, 0) : ERR_RETRY;
@@ -269,7 +283,7 @@ static int recompute_dirty(struct pg_conn *c)
 	PGresult *ranges = err ? NULL : take_ranges(c);
 	if (!ranges)
 		return ERR_RETRY;
-	bool more = strtol(PQgetvalue(ranges, 0, 0), NULL, 10) == NOTES_A_STEP;
+	bool more = *PQgetvalue(ranges, 0, 0) == '1';
 	err = refresh_ranges(c, ranges, 1);
 	PQclear(ranges);
 	if (!err)
@@ -282,4 +296,39 @@ int aggregate_refresh(struct pg_conn *c)
 	if (!c->s->set.aggregates)
 		return 0;
 	return c->layout == LAYOUT_HYPERTABLE ? refresh_old(c) : recompute_dirty(c);
+}
+
+/* Pruning -------------------------------------------------------------------------------------- */
+
+/* Some of the rows, or whole chunks. Returns how many went, or -1. */
+static int64_t remove_minutes(struct pg_conn *c, const char *name, const char *before)
+{
+	char sql[SQL_ROOM];
+	bool fits = c->layout == LAYOUT_HYPERTABLE
+			    ? pg_format(c, sql,
+				      "SELECT count(*) FROM drop_chunks('\"%s\"', "
+				      "older_than => '%s'::timestamptz)",
+				      name, before)
+			    : pg_format(c, sql,
+				      "WITH gone AS (DELETE FROM \"%s\" "
+				      "WHERE ctid = ANY (ARRAY(SELECT ctid FROM \"%s\" "
+				      "WHERE bucket < '%s' LIMIT %d)) RETURNING 1) SELECT count(*) "
+				      "FROM gone",
+				      name, name, before, ROWS_A_STEP);
+	return fits ? pg_number(c, sql, -1) : -1;
+}
+
+int aggregate_prune(struct pg_conn *c, const char *before)
+{
+	for (size_t g = 0; g < LEN(groupings) && c->s->set.aggregates; g++) {
+		struct aggregate a = aggregate_of(c->s, &groupings[g], 0);
+		if (!has_fields(c->s, &groupings[g]))
+			continue;
+		int64_t gone = remove_minutes(c, a.name, before);
+		if (gone < 0)
+			return pg_failed(c, NULL, "pruning an aggregate");
+		if (c->layout != LAYOUT_HYPERTABLE && gone == ROWS_A_STEP)
+			return 1;
+	}
+	return 0;
 }

@@ -96,6 +96,8 @@ static bool append_run(char **p, const char *end, const struct run *r, bool firs
 		first ? "" : " OR ", uuid_text(r->id, uuid), (int64_t)r->first, (int64_t)r->last);
 }
 
+/* Ranges are few beside claims, and only they can cover one: they are gathered once, where the
+ * planner would look at all claims before it for each claim. */
 bool ledger_claim_sql(
 	const struct pg_sink *s, const struct sink_batch *b, char **p, const char *end)
 {
@@ -108,9 +110,10 @@ bool ledger_claim_sql(
 	for (size_t i = 0; i < count && fits; i++)
 		fits = append_claim(p, end, &runs[i], i == 0);
 	fits = fits && append(p, end,
-			       " ON CONFLICT DO NOTHING RETURNING stream, first; DELETE FROM "
-			       "\"%s\" l USING \"%s\" r WHERE r.stream = l.stream AND r.first < "
-			       "l.first AND r.last >= l.first AND (",
+			       " ON CONFLICT DO NOTHING RETURNING stream, first; WITH r AS "
+			       "MATERIALIZED (SELECT stream, first, last FROM \"%s\" WHERE last "
+			       "> first) DELETE FROM \"%s\" l USING r WHERE r.stream = l.stream "
+			       "AND r.first < l.first AND r.last >= l.first AND (",
 			       table, table);
 	for (size_t i = 0; i < count && fits; i++)
 		fits = append_run(p, end, &runs[i], i == 0);
@@ -179,17 +182,18 @@ int ledger_merge(struct pg_conn *c)
 	const char *t = c->s->ledger;
 	/* one statement: a snapshot in which every row is a claim that was committed */
 	if (!pg_format(c, sql,
-		    "WITH edges AS (SELECT *, (first IS DISTINCT FROM lag(last) OVER w + 1)::int "
-		    "AS begins FROM \"%s\" WHERE last < 9223372036854775807 WINDOW w AS (PARTITION "
-		    "BY stream ORDER BY first)), runs AS (SELECT *, sum(begins) OVER (PARTITION BY "
-		    "stream ORDER BY first) AS run FROM edges), joined AS (SELECT stream, "
-		    "min(first) AS first, max(last) AS last, max(at) AS at FROM runs GROUP BY "
-		    "stream, run HAVING count(*) > 1), gone AS (DELETE FROM \"%s\" l USING joined "
-		    "j WHERE l.stream = j.stream AND l.first > j.first AND l.first <= j.last) "
-		    "UPDATE \"%s\" l SET last = j.last, at = j.at FROM joined j WHERE l.stream = "
-		    "j.stream AND l.first = j.first; DELETE FROM \"%s\" l WHERE NOT EXISTS "
-		    "(SELECT FROM \"%s\" k WHERE k.stream = l.stream AND k.at > now() - "
-		    "make_interval(secs => %llu))",
+		    "WITH edges AS (SELECT *, (first IS DISTINCT "
+		    "FROM lag(last) OVER w + 1)::int AS begins FROM \"%s\" "
+		    "WHERE last < 9223372036854775807 WINDOW w AS (PARTITION BY stream "
+		    "ORDER BY first)), runs AS (SELECT *, sum(begins) OVER (PARTITION BY stream "
+		    "ORDER BY first) AS run FROM edges), joined AS (SELECT stream, "
+		    "min(first) AS first, max(last) AS last, max(at) AS at FROM runs "
+		    "GROUP BY stream, run HAVING count(*) > 1), gone AS (DELETE FROM \"%s\" l "
+		    "USING joined j WHERE l.stream = j.stream AND l.first > j.first "
+		    "AND l.first <= j.last) UPDATE \"%s\" l SET last = j.last, at = j.at "
+		    "FROM joined j WHERE l.stream = j.stream AND l.first = j.first; DELETE "
+		    "FROM \"%s\" l WHERE NOT EXISTS (SELECT FROM \"%s\" k "
+		    "WHERE k.stream = l.stream AND k.at > now() - make_interval(secs => %llu))",
 		    t, t, t, t, t, (unsigned long long)(c->s->set.ledger_keep_ns / NS_PER_S)))
 		return ERR_RETRY;
 	return pg_run(c, "joining the ledger", sql);

@@ -9,6 +9,7 @@
 
 #include "lib/base.h"
 #include "lib/dirty.h"
+#include "lib/rate.h"
 #include "lib/sink.h"
 #include "lib/sql.h"
 
@@ -73,7 +74,8 @@ struct pg_conn {
 	size_t used;
 	struct dirty dirty;
 	/* of the connection that does the upkeep: when, monotonic, and whether no other sink does it */
-	uint64_t minutely_ns, hourly_ns, figures_ns, stored_before;
+	uint64_t minutely_ns, hourly_ns, figures_ns;
+	struct rate stored_rate;
 	bool does_upkeep;
 	int64_t excess;     /* rows that --max-size has still to delete from a plain table */
 	uint64_t excess_ns; /* when the last of them went, monotonic */
@@ -182,6 +184,10 @@ int aggregate_prepare(struct pg_conn *c);
 
 /* Brings them up to date with what is noted as dirty. Returns 0, 1 (there is more) or ERR_RETRY. */
 int aggregate_refresh(struct pg_conn *c);
+
+/* Removes sums per minute from before a time, some or all; hours and days stay. Returns 0, 1 (there is more) or
+ * ERR_RETRY. */
+int aggregate_prune(struct pg_conn *c, const char *before);
 
 /* retention.c ------------------------------------------------------------------------------------- */
 

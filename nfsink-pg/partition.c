@@ -40,8 +40,8 @@ static bool has_catch_all(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
 	return pg_format(c, sql,
-		       "SELECT 1 FROM pg_partitioned_table WHERE partrelid = "
-		       "to_regclass('\"%s\"') AND partdefid <> 0",
+		       "SELECT 1 FROM pg_partitioned_table WHERE partrelid = to_regclass('\"%s\"') "
+		       "AND partdefid <> 0",
 		       c->s->set.table) &&
 	       pg_number(c, sql, 0) == 1;
 }
@@ -78,11 +78,11 @@ static int make_partition(struct pg_conn *c, int64_t day)
 	const char *t = c->s->set.table;
 	if (!pg_format(c, sql,
 		    "CREATE TABLE \"%s_p%s\" (LIKE \"%s\" INCLUDING DEFAULTS INCLUDING "
-		    "CONSTRAINTS); LOCK TABLE \"%s_other\" IN ACCESS EXCLUSIVE MODE; WITH moved AS "
-		    "(DELETE FROM \"%s_other\" WHERE last_switched >= '%s' AND last_switched < "
-		    "'%s' "
-		    "RETURNING *) INSERT INTO \"%s_p%s\" SELECT * FROM moved; ALTER TABLE \"%s\" "
-		    "ATTACH PARTITION \"%s_p%s\" FOR VALUES FROM ('%s') TO ('%s')",
+		    "CONSTRAINTS); LOCK TABLE \"%s_other\" IN ACCESS EXCLUSIVE MODE; "
+		    "WITH moved AS (DELETE FROM \"%s_other\" WHERE last_switched >= '%s' "
+		    "AND last_switched < '%s' RETURNING *) INSERT INTO \"%s_p%s\" SELECT * "
+		    "FROM moved; ALTER TABLE \"%s\" ATTACH PARTITION \"%s_p%s\" FOR VALUES "
+		    "FROM ('%s') TO ('%s')",
 		    t, from.suffix, t, t, t, from.date, to.date, t, from.suffix, t, t, from.suffix,
 		    from.date, to.date))
 		return ERR_RETRY;
@@ -107,8 +107,8 @@ static int64_t stray_day(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
 	return pg_format(c, sql,
-		       "SELECT floor(extract(epoch FROM min(last_switched)) / 86400)::bigint FROM "
-		       "\"%s_other\"",
+		       "SELECT floor(extract(epoch FROM min(last_switched)) / 86400)::bigint "
+		       "FROM \"%s_other\"",
 		       c->s->set.table)
 		       ? pg_number(c, sql, -1)
 		       : -1;

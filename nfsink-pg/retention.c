@@ -78,27 +78,34 @@ static int64_t partitions_bytes(struct pg_conn *c)
 	char sql[SQL_ROOM];
 	return pg_format(c, sql,
 		       "SELECT sum(pg_total_relation_size(inhrelid))::bigint FROM pg_inherits "
-		       "WHERE "
-		       "inhparent = to_regclass('\"%s\"')",
+		       "WHERE inhparent = to_regclass('\"%s\"')",
 		       c->s->set.table)
 		       ? pg_number(c, sql, 0)
 		       : 0;
 }
 
-/* The oldest partition that holds something goes, but never the last one that does. */
-static int drop_oldest_partition(struct pg_conn *c)
+/* The oldest one that holds something; "" where none does. Returns how many do. */
+static int oldest_partition(struct pg_conn *c, char oldest[SQL_NAME_MAX + 1])
 {
 	PGresult *all = list_partitions(c, false);
-	char sql[SQL_ROOM], oldest[SQL_NAME_MAX + 1] = "";
+	char sql[SQL_ROOM];
 	int holding = 0;
+	*oldest = '\0';
 	for (int i = 0; all && i < PQntuples(all); i++) {
 		const char *name = PQgetvalue(all, i, 0);
 		if (pg_format(c, sql, "SELECT 1 FROM \"%s\" LIMIT 1", name) &&
 			pg_number(c, sql, 0) == 1 && holding++ == 0)
-			snprintf(oldest, sizeof oldest, "%s", name);
+			snprintf(oldest, SQL_NAME_MAX + 1, "%s", name);
 	}
 	PQclear(all);
-	if (holding < 2)
+	return holding;
+}
+
+/* The oldest partition that holds something goes, but never the last one that does. */
+static int drop_oldest_partition(struct pg_conn *c)
+{
+	char oldest[SQL_NAME_MAX + 1];
+	if (oldest_partition(c, oldest) < 2)
 		return 0;
 	int err = drop_partition(c, oldest);
 	return err ? err : 1;
@@ -110,9 +117,8 @@ static int drop_old_chunks(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
 	if (!pg_format(c, sql,
-		    "SELECT count(*) FROM drop_chunks('\"%s\"', older_than => make_interval(secs "
-		    "=> "
-		    "%llu))",
+		    "SELECT count(*) FROM drop_chunks('\"%s\"', "
+		    "older_than => make_interval(secs => %llu))",
 		    c->s->set.table, max_age_s(c->s)))
 		return ERR_RETRY;
 	int64_t dropped = pg_number(c, sql, -1);
@@ -135,10 +141,9 @@ static int drop_oldest_chunk(struct pg_conn *c)
 	char sql[SQL_ROOM];
 	const char *t = c->s->set.table;
 	if (!pg_format(c, sql,
-		    "SELECT count(*) FROM drop_chunks('\"%s\"', older_than => (SELECT "
-		    "min(range_end) "
-		    "FROM timescaledb_information.chunks WHERE hypertable_name = '%s' HAVING "
-		    "count(*) > 1))",
+		    "SELECT count(*) FROM drop_chunks('\"%s\"', "
+		    "older_than => (SELECT min(range_end) FROM timescaledb_information.chunks "
+		    "WHERE hypertable_name = '%s' HAVING count(*) > 1))",
 		    t, t))
 		return ERR_RETRY;
 	int64_t dropped = pg_number(c, sql, -1);
@@ -157,8 +162,8 @@ static int64_t delete_rows(struct pg_conn *c, const char *which, int64_t limit)
 	char sql[SQL_ROOM];
 	const char *t = c->s->set.table;
 	if (!pg_format(c, sql,
-		    "WITH gone AS (DELETE FROM \"%s\" WHERE ctid = ANY (ARRAY(SELECT ctid FROM "
-		    "\"%s\" %s LIMIT %lld)) RETURNING 1) SELECT count(*) FROM gone",
+		    "WITH gone AS (DELETE FROM \"%s\" WHERE ctid = ANY (ARRAY(SELECT ctid "
+		    "FROM \"%s\" %s LIMIT %lld)) RETURNING 1) SELECT count(*) FROM gone",
 		    t, t, which, (long long)limit))
 		return ERR_RETRY;
 	int64_t gone = pg_number(c, sql, -1);
@@ -186,12 +191,12 @@ static int64_t excess_rows(struct pg_conn *c)
 	const char *t = c->s->set.table;
 	return pg_format(c, sql,
 		       "SELECT coalesce(sum(n_live_tup * (1 - least(1, %llu / nullif(live, 0)))), "
-		       "0)::bigint FROM "
-		       "(SELECT n_live_tup, pg_total_relation_size(relid) * least(1, n_live_tup * "
-		       "row_bytes / nullif(pg_relation_size(relid), 0)) AS live FROM "
-		       "pg_stat_user_tables, (SELECT avg(pg_column_size(one.*)) + 4 AS row_bytes "
-		       "FROM (SELECT * FROM \"%s\" LIMIT 1000) AS one) AS sample WHERE relid = "
-		       "to_regclass('\"%s\"')) AS found",
+		       "0)::bigint FROM (SELECT n_live_tup, "
+		       "pg_total_relation_size(relid) * least(1, "
+		       "n_live_tup * row_bytes / nullif(pg_relation_size(relid), 0)) AS live "
+		       "FROM pg_stat_user_tables, (SELECT avg(pg_column_size(one.*)) + 4 AS "
+		       "row_bytes FROM (SELECT * FROM \"%s\" LIMIT 1000) AS one) AS sample "
+		       "WHERE relid = to_regclass('\"%s\"')) AS found",
 		       (unsigned long long)c->s->set.max_size, t, t)
 		       ? pg_number(c, sql, -1)
 		       : -1;
@@ -242,10 +247,49 @@ static int keep_size(struct pg_conn *c)
 	}
 }
 
+/* Since when there are records, as an expression: NULL where there are none. */
+static bool oldest_sql(struct pg_conn *c, char *sql)
+{
+	char name[SQL_NAME_MAX + 1];
+	const char *t = c->s->set.table;
+	switch (c->layout) {
+	case LAYOUT_PARTITIONS:
+		oldest_partition(c, name);
+		return pg_format(c, sql, "to_date(nullif(right('%s', 8), ''), 'YYYYMMDD')", name);
+	case LAYOUT_HYPERTABLE:
+		return pg_format(c, sql,
+			"(SELECT min(range_start) FROM timescaledb_information.chunks "
+			"WHERE hypertable_name = '%s')",
+			t);
+	default: return pg_format(c, sql, "(SELECT min(last_switched) FROM \"%s\")", t);
+	}
+}
+
+/* The sums per minute go with the records: in all they would become more than these. Of an hour
+ * that is summed again all minutes are there. */
+static int prune_sums(struct pg_conn *c)
+{
+	char sql[SQL_ROOM], oldest[SQL_ROOM] = "NULL", age[96] = "NULL";
+	if (c->s->set.max_size && !oldest_sql(c, oldest))
+		return ERR_RETRY;
+	if (c->s->set.max_age_ns)
+		snprintf(age, sizeof age, "now() - make_interval(secs => %llu)", max_age_s(c->s));
+	if (!pg_format(c, sql, "SELECT date_trunc('hour', greatest(%s, %s))", age, oldest))
+		return ERR_RETRY;
+	PGresult *row = pg_query(c, "finding the oldest row", sql);
+	int more = row ? 0 : ERR_RETRY;
+	if (row && !PQgetisnull(row, 0, 0))
+		more = aggregate_prune(c, PQgetvalue(row, 0, 0));
+	PQclear(row);
+	return more;
+}
+
 int retention(struct pg_conn *c)
 {
 	int more = c->s->set.max_age_ns ? keep_age(c) : 0;
 	if (more == 0 && c->s->set.max_size)
 		more = keep_size(c);
+	if (more == 0 && (c->s->set.max_age_ns || c->s->set.max_size))
+		more = prune_sums(c);
 	return more;
 }

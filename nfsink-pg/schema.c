@@ -67,9 +67,9 @@ static PGresult *read_columns(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
 	if (!pg_format(c, sql,
-		    "SELECT attname, format_type(atttypid, NULL), attnotnull AND NOT atthasdef AND "
-		    "attidentity = '' FROM pg_attribute WHERE attrelid = to_regclass('\"%s\"') AND "
-		    "attnum > 0 AND NOT attisdropped",
+		    "SELECT attname, format_type(atttypid, NULL), attnotnull AND NOT atthasdef "
+		    "AND attidentity = '' FROM pg_attribute WHERE attrelid = to_regclass('\"%s\"') "
+		    "AND attnum > 0 AND NOT attisdropped",
 		    c->s->set.table))
 		return NULL;
 	return pg_query(c, "reading the schema", sql);
@@ -108,9 +108,8 @@ static int make_index(struct pg_conn *c)
 {
 	char sql[SQL_ROOM];
 	return pg_format(c, sql,
-		       "CREATE INDEX IF NOT EXISTS \"%s_time\" ON \"%s\" USING brin "
-		       "(last_switched) "
-		       "WITH (pages_per_range = 32, autosummarize = on)",
+		       "CREATE INDEX IF NOT EXISTS \"%s_time\" ON \"%s\" "
+		       "USING brin (last_switched) WITH (pages_per_range = 32, autosummarize = on)",
 		       c->s->set.table, c->s->set.table)
 		       ? pg_run(c, "making the index", sql)
 		       : ERR_RETRY;
@@ -121,11 +120,11 @@ static int make_belongings(struct pg_conn *c)
 	char sql[SQL_ROOM];
 	const struct pg_sink *s = c->s;
 	return pg_format(c, sql,
-		       "CREATE TABLE IF NOT EXISTS \"%s\" (stream uuid NOT NULL, first bigint NOT "
-		       "NULL, last bigint NOT NULL, at timestamptz NOT NULL, PRIMARY KEY (stream, "
-		       "first)); CREATE TABLE IF NOT EXISTS \"%s\" (since timestamptz NOT NULL, "
-		       "until "
-		       "timestamptz NOT NULL, taken boolean NOT NULL DEFAULT false)",
+		       "CREATE TABLE IF NOT EXISTS \"%s\" (stream uuid NOT NULL, "
+		       "first bigint NOT NULL, last bigint NOT NULL, at timestamptz NOT NULL, "
+		       "PRIMARY KEY (stream, first)); CREATE TABLE IF NOT EXISTS \"%s\" (since "
+		       "timestamptz NOT NULL, until timestamptz NOT NULL, "
+		       "taken boolean NOT NULL DEFAULT false)",
 		       s->ledger, s->dirty)
 		       ? pg_run(c, "making the ledger", sql)
 		       : ERR_RETRY;
@@ -151,10 +150,9 @@ static int misfit(struct pg_conn *c, const char *name, const char *found, const 
 {
 	const char *table = c->s->set.table;
 	snprintf(c->why, sizeof c->why,
-		"column %s of table %s does not fit: found type %s, expected %s; mend it by: ALTER "
-		"TABLE \"%s\" ALTER COLUMN \"%s\" TYPE %s USING \"%s\"::%s; or keep it and give "
-		"the "
-		"sink another table with --table",
+		"column %s of table %s does not fit: found type %s, expected %s; mend it by: "
+		"ALTER TABLE \"%s\" ALTER COLUMN \"%s\" TYPE %s "
+		"USING \"%s\"::%s; or keep it and give the sink another table with --table",
 		name, table, found, expected, table, name, expected, name, expected);
 	return ERR_CONFIG;
 }
@@ -228,10 +226,10 @@ static void find_layout(struct pg_conn *c)
 		c->layout = LAYOUT_PARTITIONS;
 	else if (timescale_there(c) &&
 		 pg_format(c, sql,
-			 "SELECT 1 FROM timescaledb_information.hypertables WHERE "
-			 "hypertable_name = '%s' AND hypertable_schema = (SELECT nspname FROM "
-			 "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = "
-			 "to_regclass('\"%s\"'))",
+			 "SELECT 1 FROM timescaledb_information.hypertables "
+			 "WHERE hypertable_name = '%s' AND hypertable_schema = (SELECT nspname "
+			 "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+			 "WHERE c.oid = to_regclass('\"%s\"'))",
 			 c->s->set.table, c->s->set.table) &&
 		 pg_number(c, sql, 0) == 1)
 		c->layout = LAYOUT_HYPERTABLE;

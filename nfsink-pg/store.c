@@ -258,12 +258,24 @@ static int commit(struct pg_conn *c)
 	int err = 0;
 	if (PQresultStatus(result) != PGRES_COMMAND_OK) {
 		err = pg_failed(c, result, "committing");
-	} else if (strcmp(PQcmdStatus(result), "COMMIT") !=
-		   0) { /* and no error, if it had failed before */
+	} else if (strcmp(PQcmdStatus(result), "COMMIT") != 0) {
+		/* a transaction that had failed ends so, without an error: none of ours does, but a
+		 * batch must never be lost without a word */
 		snprintf(c->why, sizeof c->why, "committing: the server rolled back");
 		err = ERR_RETRY;
 	}
 	PQclear(result);
+	return err;
+}
+
+/* What it asks may be refused, and is no reason to give the batch up. */
+static int check_direct(struct pg_conn *c)
+{
+	int err = pg_run(c, "checking direct compression", "SAVEPOINT direct");
+	if (!err)
+		timescale_check_direct(c);
+	if (!err && PQtransactionStatus(c->db) == PQTRANS_INERROR)
+		err = pg_run(c, "rolling back", "ROLLBACK TO SAVEPOINT direct");
 	return err;
 }
 
@@ -277,7 +289,7 @@ int store_batch(void *connection, const struct sink_batch *batch, struct sink_re
 		err = finish_range(
 			&st, (struct range){0, sink_walk_records(batch, st.claims.mine)});
 	if (!err && !c->direct_checked && c->has_direct && result->stored >= DIRECT_ROWS)
-		timescale_check_direct(c);
+		err = check_direct(c);
 	if (!err)
 		err = commit(c);
 	if (err)

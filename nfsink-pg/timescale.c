@@ -18,8 +18,8 @@ static int compression(struct pg_conn *c)
 	const struct pg_sink *s = c->s;
 	char sql[SQL_ROOM];
 	if (!pg_format(c, sql,
-		    "ALTER TABLE \"%s\" SET (timescaledb.compress, timescaledb.compress_orderby = "
-		    "'last_switched DESC'%s)",
+		    "ALTER TABLE \"%s\" SET (timescaledb.compress, "
+		    "timescaledb.compress_orderby = 'last_switched DESC'%s)",
 		    s->set.table,
 		    s->set.chosen[FIELD_exporter] ? ", timescaledb.compress_segmentby = 'exporter'"
 						  : ""))
@@ -39,8 +39,8 @@ int timescale_prepare(struct pg_conn *c)
 	const struct pg_sink *s = c->s;
 	char sql[SQL_ROOM];
 	if (!pg_format(c, sql,
-		    "SELECT create_hypertable('\"%s\"', 'last_switched', chunk_time_interval => "
-		    "make_interval(secs => %llu))",
+		    "SELECT create_hypertable('\"%s\"', 'last_switched', "
+		    "chunk_time_interval => make_interval(secs => %llu))",
 		    s->set.table, (unsigned long long)(s->chunk_ns / NS_PER_S)))
 		return ERR_RETRY;
 	int err = pg_run(c, "making the hypertable", sql);
@@ -67,17 +67,16 @@ static bool has_compression(struct pg_conn *c)
 	char sql[SQL_ROOM];
 	const char *t = c->s->set.table;
 	if (!pg_format(c, sql,
-		    "SELECT 1 FROM timescaledb_information.hypertables WHERE hypertable_name = "
-		    "'%s' AND compression_enabled",
+		    "SELECT 1 FROM timescaledb_information.hypertables "
+		    "WHERE hypertable_name = '%s' AND compression_enabled",
 		    t))
 		return false;
 	if (pg_number(c, sql, 0) == 1)
 		return true;
 	if (direct_known(c, false))
-		log_info(
-			"table \"%s\" is not compressed; to switch that on: ALTER TABLE \"%s\" SET "
-			"(timescaledb.compress, timescaledb.compress_orderby = 'last_switched "
-			"DESC'); SELECT add_compression_policy('%s', INTERVAL '1 day')",
+		log_info("table \"%s\" is not compressed; to switch that on: ALTER TABLE \"%s\" "
+			 "SET (timescaledb.compress, timescaledb.compress_orderby = 'last_switched "
+			 "DESC'); SELECT add_compression_policy('%s', INTERVAL '1 day')",
 			t, t, t);
 	return false;
 }
@@ -106,9 +105,8 @@ static int64_t uncompressed_rows(struct pg_conn *c)
 	char sql[SQL_ROOM];
 	return pg_format(c, sql,
 		       "SELECT sum(pg_stat_get_xact_tuples_inserted(format('%%I.%%I', "
-		       "chunk_schema, "
-		       "chunk_name)::regclass))::bigint FROM timescaledb_information.chunks WHERE "
-		       "hypertable_name = '%s'",
+		       "chunk_schema, chunk_name)::regclass))::bigint "
+		       "FROM timescaledb_information.chunks WHERE hypertable_name = '%s'",
 		       c->s->set.table)
 		       ? pg_number(c, sql, -1)
 		       : -1;

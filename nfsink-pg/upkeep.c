@@ -81,9 +81,7 @@ static void refresh_figures(struct pg_conn *c, uint64_t now)
 	edge(c, "min", f.oldest, sizeof f.oldest);
 	edge(c, "max", f.newest, sizeof f.newest);
 	pthread_mutex_lock(&s->lock);
-	uint64_t passed_ms = c->figures_ns ? (now - c->figures_ns) / NS_PER_MS : 0;
-	f.rows_a_second = passed_ms ? (s->stored - c->stored_before) * 1000 / passed_ms : 0;
-	c->stored_before = s->stored;
+	f.rows_a_second = rate_since(&c->stored_rate, s->stored, now);
 	f.pruned = s->figures.pruned;
 	memcpy(f.direct_compress, s->figures.direct_compress, sizeof f.direct_compress);
 	s->figures = f;

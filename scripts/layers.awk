@@ -18,10 +18,10 @@ BEGIN {
 		"ipfix[a-z_]*|sflow[a-z_]*|decode|record|fields|elements[a-z_]*)\\.[ch]"
 	protocols = "lib/(packet|defrag|pcapio|template|plan|exporter|sampling|message|netflow[0-9a-z_]*|" \
 		"ipfix[a-z_]*|sflow[a-z_]*|decode)\\.h"
-	forms = "lib/(record|fields|schema|elements[a-z_]*|jsontext|jsonl[a-z_]*|stream[a-z_]*)\\.[ch]"
+	forms = "lib/(record|fields|schema|elements[a-z_]*|jsontext|jsonl[a-z_]*|proto[a-z0-9_]*|stream[a-z_]*)\\.[ch]"
 	loops = "lib/(log|opt|stats[a-z_]*|stage|sink[a-z_]*|input|net)\\.h"
 
-	border("lib/.*", "(nf|tests|bench)[^/]*/.*", "lib knows no program")
+	border("lib/.*", "(nf|goflow|tests|bench)[^/]*/.*", "lib knows no program")
 	border(decoding, loops, "decoding is a function of (state, datagram): no log, no I/O")
 	border(decoding, "lib/(stream|jsonl|pcapio)[a-z_]*\\.h", "a decoder knows no form of output")
 	border(decoding, "(unistd|time|fcntl|poll|signal)\\.h|sys/.*", "decoding has no clock and no I/O")
@@ -29,8 +29,9 @@ BEGIN {
 	border(forms, protocols, "a form of records knows no protocol")
 	border("lib/(sink[a-z_]*|input)\\.[ch]", protocols, "a sink knows no protocol")
 	border("nfsink-[a-z]*/.*", protocols, "a sink knows no protocol")
-	border("(lib|nfdecode|nfctl|nfsink-[a-z]*)/.*", "pcap(/pcap)?\\.h", "only nfrecv uses libpcap")
-	border("(lib|nfrecv|nfdecode|nfctl)/.*", "sqlite3\\.h", "only nfsink-sqlite uses SQLite")
+	border("(lib|goflow|nfdecode|nfctl|nfsink-[a-z]*)/.*", "pcap(/pcap)?\\.h", "only nfrecv uses libpcap")
+	border("(lib|goflow|nfrecv|nfdecode|nfctl)/.*", "sqlite3\\.h", "only nfsink-sqlite uses SQLite")
+	border("(lib|nf[a-z-]*)/.*", "yaml\\.h", "only goflow reads YAML")
 }
 
 /^[ \t]*#[ \t]*include[ \t]*["<]/ {
@@ -47,7 +48,7 @@ BEGIN {
 	sub(/\/.*/, "", folder)
 	if ($0 ~ /"/ && included !~ /\//)
 		wrong("paths begin at the root of the sources")
-	if (folder ~ /^nf/ && included ~ /^(nf|tests)[^\/]*\// && index(included, folder "/") != 1)
+	if (folder ~ /^(nf|goflow)/ && included ~ /^(nf|goflow|tests)[^\/]*\// && index(included, folder "/") != 1)
 		wrong("no program includes another's file")
 }
 

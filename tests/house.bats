@@ -27,7 +27,7 @@ quickly() { make -j2 BUILD="$build" CFLAGS=-O0 "$@"; }
 	quickly CC=gcc >/dev/null
 	same "$before" "$(find "$tree" | sort)"
 	chmod -R u+w "$tree"
-	for program in nfrecv nfdecode nfsink-sqlite nfctl; do
+	for program in nfrecv nfdecode nfsink-sqlite nfctl goflow; do
 		"$build/bin/$program" --version
 	done
 	run quickly CC=gcc
@@ -49,9 +49,10 @@ quickly() { make -j2 BUILD="$build" CFLAGS=-O0 "$@"; }
 @test "install puts programs, manuals and examples into place, uninstall takes them away" {
 	build=$BATS_FILE_TMPDIR/gcc dest=$BATS_TEST_TMPDIR/dest
 	quickly install CC=gcc DESTDIR="$dest" PREFIX=/opt/goflow >/dev/null
-	for file in bin/nfrecv bin/nfdecode bin/nfsink-sqlite bin/nfctl share/man/man1/nfrecv.1 \
+	for file in bin/nfrecv bin/nfdecode bin/nfsink-sqlite bin/nfctl bin/goflow share/man/man1/goflow.1 share/man/man5/goflow.yml.5 share/man/man1/nfrecv.1 \
 		share/man/man1/nfdecode.1 share/man/man1/nfsink-sqlite.1 share/man/man1/nfctl.1 \
 		share/man/man5/goflow-record.5 share/man/man5/goflow-stream.5 share/man/man7/goflow.7 \
+		share/goflow/goflow.proto share/goflow/goflow2.proto \
 		share/doc/goflow/README.md share/doc/goflow/architecture.md share/doc/goflow/examples/read_stream.py; do
 		[ -s "$dest/opt/goflow/$file" ] || fail "not installed: $file"
 	done
@@ -75,7 +76,7 @@ quickly() { make -j2 BUILD="$build" CFLAGS=-O0 "$@"; }
 @test "programs are hardened" {
 	need_command readelf
 	sanitized && skip "built with sanitizers"
-	for program in nfrecv nfdecode nfsink-sqlite nfctl; do
+	for program in nfrecv nfdecode nfsink-sqlite nfctl goflow; do
 		readelf -hW "$GOFLOW_BIN/$program" | grep -q 'Type: *DYN (Position-Independent'
 		readelf -lW "$GOFLOW_BIN/$program" | grep -q GNU_RELRO
 		readelf -dW "$GOFLOW_BIN/$program" | grep -q 'FLAGS_1.*NOW'
@@ -112,6 +113,10 @@ quickly() { make -j2 BUILD="$build" CFLAGS=-O0 "$@"; }
 	breach nfdecode/main.c pcap/pcap.h
 	breach nfrecv/main.c sqlite3.h
 	breach nfdecode/main.c explain.h
+	breach lib/opt.c goflow/config.h
+	breach nfctl/main.c goflow/config.h
+	breach goflow/main.c nfctl/survey.h
+	breach nfdecode/main.c yaml.h
 	awk -f scripts/layers.awk lib/*.[ch]
 }
 

@@ -46,7 +46,7 @@ decoded() {
 	shift 2
 	: >"$output"
 	for capture; do
-		nfrecv -r "$capture" 2>/dev/null | nfdecode $form --stream-id "$(basename "$capture" | md5sum | cut -c-32)" >>"$output" 2>/dev/null
+		nfrecv -r "$capture" 2>/dev/null | nfdecode ${form:+"$form"} --stream-id "$(basename "$capture" | md5sum | cut -c-32)" >>"$output" 2>/dev/null
 	done
 }
 
@@ -61,6 +61,16 @@ comes_back() {
 	taken "$KAFKA_TOPIC-b" -D '' >back
 	run recdiff all back
 	[ "$status" -eq 0 ] || fail "binary: $output"
+	# what these bytes say is tested with protobuf's own decoder in proto.bats
+	KAFKA_TOPIC=$KAFKA_TOPIC-p sink --format protobuf-delimited <all || fail "protobuf: $(cat err)"
+	cmp <(toproto <all) <(taken "$KAFKA_TOPIC-p" -D '')
+	KAFKA_TOPIC=$KAFKA_TOPIC-g sink --format protobuf-goflow2-delimited <all || fail "protobuf-goflow2: $(cat err)"
+	cmp <(toproto -2 <all) <(taken "$KAFKA_TOPIC-g" -D '')
+	for format in protobuf protobuf-goflow2; do # the same messages, without their lengths
+		KAFKA_TOPIC=$KAFKA_TOPIC-$format sink --format $format <all || fail "$format: $(cat err)"
+	done
+	cmp <(taken "$KAFKA_TOPIC-protobuf" -f '%S\n') <(taken "$KAFKA_TOPIC-p" -f '%S\n' | awk '{ print $1 - ($1 > 128 ? 2 : 1) }')
+	same "$(taken "$KAFKA_TOPIC-g" -f '.' | wc -c)" "$(taken "$KAFKA_TOPIC-protobuf-goflow2" -f '.' | wc -c)"
 	KAFKA_TOPIC=$KAFKA_TOPIC-f sink --format first-goflow <all || fail "first-goflow: $(cat err)"
 	taken "$KAFKA_TOPIC-f" >back
 	jq -c 'def four: if (. // ":" | contains(":")) then "" else . end; def six: if (. // "" | contains(":")) then . else "" end;
@@ -95,9 +105,9 @@ comes_back() {
 	sink <stream || fail "$(cat err)"
 	taken "$KAFKA_TOPIC" -f '%h %T %s\n' >got
 	same "stream=$ID,sequence=0" "$(cut -d' ' -f1 got | sort -u)"
-	cut -d' ' -f2 got >times
+	cut -d' ' -f2 got >"times"
 	cut -d' ' -f3- got | jq -r '.last_switched | (.[:19] + "Z" | fromdate) * 1000 + ((.[19:] | ltrimstr(".") | rtrimstr("Z")) + "000" | .[:3] | tonumber)' >ends
-	cmp times ends
+	cmp "times" ends
 }
 
 @test "nfsink-kafka: a clock that is astray does not reach the message's time" {
@@ -186,7 +196,7 @@ comes_back() {
 @test "nfsink-kafka: a message that is too large is refused, counted and kept; the others are delivered" {
 	stream
 	reframe -j <stream >lines
-	big=$(printf '%60000s' | tr ' ' x)
+	big=$(head -c 60000 /dev/zero | tr '\0' x)
 	sed -i "200s/^{/{\"user_name\":\"$big\",/" lines
 	run nfsink-kafka --create-topic 1:1 --reject refused.json -X message.max.bytes=50000 <lines
 	[ "$status" -eq 1 ] || fail "$status $output"
@@ -198,7 +208,7 @@ comes_back() {
 @test "nfsink-kafka: what the broker finds too large is refused alone, however it was batched" {
 	stream
 	reframe -j <stream >lines
-	big=$(printf '%9000s' | tr ' ' x)
+	big=$(head -c 9000 /dev/zero | tr '\0' x)
 	sed -i "200s/^{/{\"user_name\":\"$big\",/" lines
 	kafka_topics --create --topic "$KAFKA_TOPIC" --config max.message.bytes=5000 --config compression.type=uncompressed >/dev/null
 	run nfsink-kafka --connections 1 --reject refused.json -X compression.codec=none <lines
@@ -212,7 +222,7 @@ comes_back() {
 @test "nfsink-kafka: status tells the topic, what was delivered, and refusals by cause" {
 	stream
 	reframe -j <stream >lines
-	big=$(printf '%60000s' | tr ' ' x)
+	big=$(head -c 60000 /dev/zero | tr '\0' x)
 	sed -i "200s/^{/{\"user_name\":\"$big\",/" lines
 	mkfifo feed
 	exec 8<>feed
@@ -220,12 +230,12 @@ comes_back() {
 	cat lines >&8
 	wait_for 20 holds "$KAFKA_TOPIC" "$((records - 1))"
 	settled() {
-		nfctl status --json | jq -s 'first(.. | objects | .kafka // empty)' >status
-		[ "$(jq .messages status)" = "$((records - 1))" ]
+		nfctl status --json | jq -s 'first(.. | objects | .kafka // empty)' >answer
+		[ "$(jq .messages answer)" = "$((records - 1))" ]
 	}
 	wait_for 10 settled
 	exec 8>&-
-	same "$KAFKA_TOPIC json 1" "$(jq -r '"\(.topic) \(.format) \(.refused.MSG_SIZE_TOO_LARGE)"' status)"
+	same "$KAFKA_TOPIC json 1" "$(jq -r '"\(.topic) \(.format) \(.refused.MSG_SIZE_TOO_LARGE)"' answer)"
 }
 
 tls() { SSL=true KAFKA_SERVER=localhost:$kafka_ssl sink -X ssl.certificate.location="$kafka_dir/tls/client.pem" -X ssl.key.location="$kafka_dir/tls/client.key" "$@"; }
@@ -276,7 +286,7 @@ tls() { SSL=true KAFKA_SERVER=localhost:$kafka_ssl sink -X ssl.certificate.locat
 	run nfsink-kafka -X sasl.password
 	[[ $status == 64 && $output == *"NAME=VALUE"* ]] || fail "$output"
 	run nfsink-kafka --format xml
-	[[ $status == 64 && $output == *"json, binary or first-goflow"* ]] || fail "$output"
+	[[ $status == 64 && $output == *"json, binary, protobuf"* ]] || fail "$output"
 	for wrong in 3 0:1 a:1 3: :1; do
 		run nfsink-kafka --create-topic "$wrong"
 		[ "$status" = 64 ] || fail "$wrong: $output"

@@ -70,6 +70,15 @@ chunks() {
 	grep -q "the server did not compress rows" err || fail "$(cat err)"
 }
 
+@test "nfsink-pg timescale: where it cannot be seen whether rows are compressed, they are stored all the same" {
+	psql -U admin -qc "REVOKE EXECUTE ON FUNCTION pg_stat_get_xact_tuples_inserted(oid) FROM PUBLIC"
+	lines 0 3000 | sink --retry 5s || fail "$(cat err)"
+	same 3000 "$(count)"
+	same 3000 "$(total err stored)"
+	same 0 "$(total err retries)"
+	! grep "direct compression" err || fail "$(cat err)"
+}
+
 @test "nfsink-pg timescale: aggregates are what the records give, live, and of replayed old captures" {
 	{ lines 0 3000 && lines -40 2000; } | sink
 	for unit in minute hour day; do
@@ -91,6 +100,31 @@ chunks() {
 	size=$(ask_pg "SELECT hypertable_size('goflow_records')")
 	lines -1 200000 | sink --max-size $((size > 1048576 ? size : 1048576)) --direct-compress off
 	[ "$(chunks)" -lt 3 ] || fail "$(chunks) chunks"
+}
+
+@test "nfsink-pg timescale: sums per minute go by chunks, with the records; hours and days stay" {
+	for d in -99 -30 -9 0; do lines $d 1700; done | sink
+	sink --max-age 20 </dev/null
+	for sums in "" _port _if; do
+		same "t" "$(ask_pg "SELECT min(bucket) > now() - interval '90 days' FROM goflow_minute$sums")" "minute$sums"
+		for unit in hour day; do
+			same "6800|680000" "$(ask_pg "SELECT sum(flows), sum(bytes) FROM goflow_$unit$sums")" "$unit$sums"
+		done
+	done
+	sink --max-size 1G </dev/null
+	ask_pg "CALL refresh_continuous_aggregate('goflow_hour', now() - interval '1 day', now())"
+	lines -9 1700 | sink --max-age 20
+	same "8500" "$(ask_pg "SELECT sum(flows) FROM goflow_hour")"
+	same "8500" "$(ask_pg "SELECT sum(flows) FROM goflow_day")"
+	! grep failed err || fail "$(cat err)"
+}
+
+@test "nfsink-pg timescale: a long range that is noted is refreshed, from --max-age on" {
+	for d in {-30..-1}; do lines "$d" 60; done | sink
+	ask_pg "INSERT INTO goflow_dirty (since, until) VALUES (current_date - 100, current_date); UPDATE goflow_records SET in_bytes = 7"
+	sink --max-age 50 </dev/null
+	same 12600 "$(ask_pg "SELECT sum(bytes) FROM goflow_day")"
+	same 0 "$(ask_pg "SELECT count(*) FROM goflow_dirty")"
 }
 
 @test "nfsink-pg timescale: --chunk-interval, and policies for compression and aggregates" {

@@ -151,6 +151,51 @@ agree() {
 	same 0 "$(count goflow_dirty)"
 }
 
+# oldest TABLE: the first day of it, counted from today
+oldest() { ask_pg "SELECT min(bucket)::date - current_date FROM $1"; }
+
+@test "nfsink-pg upkeep: sums per minute go with the records, by --max-age and --max-size; hours and days stay" {
+	for d in 0 -3 -5 -9; do lines $d 3000; done | sink
+	same -9 "$(oldest goflow_minute)"
+	sink --max-age 6 </dev/null
+	for sums in "" _port _if; do
+		same -5 "$(oldest goflow_minute$sums)" "minute$sums"
+		same 9000 "$(ask_pg "SELECT sum(flows) FROM goflow_minute$sums")" "minute$sums"
+		same "12000|1200000" "$(ask_pg "SELECT sum(flows), sum(bytes) FROM goflow_hour$sums")" "hour$sums"
+		same 12000 "$(ask_pg "SELECT sum(flows) FROM goflow_day$sums")" "day$sums"
+	done
+	ask_pg "INSERT INTO goflow_minute SELECT now() - interval '400 days' + k * interval '1 minute', 1, 1, 1, 1, 1 FROM generate_series(1, 12000) AS k"
+	sink --max-size 1G </dev/null
+	same -5 "$(oldest goflow_minute)"
+	ask_pg "DROP TABLE goflow_records_p$(date -u -d '-5 days' +%Y%m%d)"
+	sink --max-size 1G </dev/null
+	same -3 "$(oldest goflow_minute)"
+	same 12000 "$(ask_pg "SELECT sum(flows) FROM goflow_hour")"
+	! grep failed err || fail "$(cat err)"
+}
+
+@test "nfsink-pg upkeep: minutes of a long range are summed again a day at a time" {
+	for d in {-30..-1}; do lines "$d" 60; done | sink
+	ask_pg "DELETE FROM goflow_minute; DELETE FROM goflow_hour; DELETE FROM goflow_day;
+		INSERT INTO goflow_dirty (since, until) VALUES (current_date - 400, current_date);
+		ALTER TABLE goflow_day ADD CONSTRAINT late CHECK (flows < 0 OR bucket < '$(day -10)')"
+	sink </dev/null || true
+	grep -q "upkeep failed" err || fail "$(cat err)"
+	same 20 "$(count goflow_day)"
+	same "$(day -10)" "$(ask_pg "SELECT since::date FROM goflow_dirty")"
+	ask_pg "ALTER TABLE goflow_day DROP CONSTRAINT late"
+	sink </dev/null
+	agree
+	same 0 "$(count goflow_dirty)"
+}
+
+@test "nfsink-pg upkeep: a range that begins before --max-age is summed again from there on" {
+	for d in 0 -3; do lines "$d" 60; done | sink
+	ask_pg "UPDATE goflow_minute SET flows = flows + 1; INSERT INTO goflow_dirty (since, until) VALUES (current_date - 400, current_date + 1)"
+	sink --max-age 6 </dev/null
+	same 120 "$(ask_pg "SELECT sum(flows) FROM goflow_minute")"
+}
+
 @test "nfsink-pg upkeep: the ledger becomes ranges, and old streams are forgotten" {
 	for k in 1 2 3; do
 		nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v5.pcap" --loop 3 2>/dev/null | nfdecode --stream-id 0${k}0102030405060708090a0b0c0d0e0f 2>/dev/null

@@ -69,7 +69,7 @@ run_postgres() {
 	done
 	(cd "$pg_dir" && as postgres "$(postgres_bin)/pg_ctl" -D "$pg_dir/data" -w -t 60 -s \
 		-l "$pg_dir/log" -o "$arguments" start 3>&- 9>&- >"$pg_dir/ctl.log" 2>&1) ||
-		fail "PostgreSQL does not start: $(tail -5 "$pg_dir/log" "$pg_dir/ctl.log")"
+		fail "PostgreSQL does not start: $(tail -n 5 "$pg_dir/log" "$pg_dir/ctl.log")"
 }
 
 # The server's process id.
@@ -170,7 +170,7 @@ new_mariadb_database() {
 
 # ask_my SQL: the answer, fields with tabs between them.
 ask_my() {
-	mariadb --no-defaults -S "$MYSQL_UNIX_PORT" -u goflow --batch --skip-column-names --raw "$SQL_DB" -e "$1"
+	mariadb --no-defaults --default-character-set=utf8mb4 -S "$MYSQL_UNIX_PORT" -u goflow --batch --skip-column-names --raw "$SQL_DB" -e "$1"
 }
 
 # A TCP port of 127.0.0.1 that nobody has just now.

@@ -39,6 +39,9 @@ for path in sorted((root / "examples").glob("*.pcap")):
     datagrams = [f[28:] for f in packets(run("nfrecv", "-r", str(path)))[1] if f[0] == 0x45]
     rows = b"".join(struct.pack(">HBB", len(d), 1, 1 + i % 2) + d for i, d in enumerate(datagrams[:4]))
     save("decode", path.stem, rows)
+    flows = run("nfdecode", data=run("nfrecv", "-r", str(path)))
+    message = run("toproto", data=flows)
+    save("proto", path.stem, message[2:2 + (message[0] & 0x7f) + (message[1] << 7)])  # the first, without its length
 
 for form in "le-us", "le-ns", "be-us", "be-ns":
     save("pcapio", form, run(sys.executable, str(tools / "exports.py"), form, "2"))

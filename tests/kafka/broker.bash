@@ -96,8 +96,6 @@ kafka_properties() {
 		transaction.state.log.replication.factor=1
 		transaction.state.log.min.isr=1
 		group.initial.rebalance.delay.ms=0
-		broker.session.timeout.ms=3000
-		broker.heartbeat.interval.ms=500
 		num.network.threads=2
 		num.io.threads=2
 		log.cleaner.enable=false
@@ -128,7 +126,7 @@ format_kafka() {
 		fail "Kafka's storage: $(tail -5 "$kafka_dir/format.log")"
 }
 
-# run_kafka: starts the one that was made (again), and waits until it answers; a test's descriptors 8 and 9 are not its.
+# run_kafka: starts the one that was made (again), and waits until it answers; the descriptors that tests use are not its.
 run_kafka() {
 	kafka_java kafka.Kafka "$kafka_dir/server.properties" >>"$kafka_dir/log" 2>&1 </dev/null 3>&- 8>&- 9>&- &
 	echo $! >"$kafka_dir/pid"

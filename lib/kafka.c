@@ -1,4 +1,5 @@
-/* The properties of librdkafka: what we begin with, -X, and the environment. */
+#include "lib/kafka.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -6,9 +7,9 @@
 #include "lib/base.h"
 #include "lib/err.h"
 #include "lib/log.h"
-#include "nfsink-kafka/nfsink_kafka.h"
 
-#define NAME_ROOM 128
+#define NAME_ROOM  128
+#define REASON_MAX 512
 
 /* Properties that are secrets, and the variable of the environment that each is taken from. */
 static const struct {
@@ -21,23 +22,15 @@ static const struct {
 	{"sasl.oauthbearer.client.secret", "SASL_OAUTHBEARER_CLIENT_SECRET"},
 };
 
-int config_defaults(struct kafka_sink *s)
+rd_kafka_conf_t *kafka_conf(const char *const begin[][2], size_t count)
 {
-	static const char *const begin[][2] = {
-		{"client.id", "nfsink-kafka"},
-		{"enable.idempotence", "true"}, /* with it acks=all */
-		{"message.timeout.ms", "0"},    /* a message waits for ever: the loop gives up, by --retry */
-		{"compression.codec", "lz4"},
-		{"queue.buffering.max.kbytes", "65536"},
-		{"sasl.mechanisms", "PLAIN"},
-	};
-	s->conf = rd_kafka_conf_new();
-	for (size_t i = 0; s->conf && i < LEN(begin); i++)
-		rd_kafka_conf_set(s->conf, begin[i][0], begin[i][1], NULL, 0);
-	if (s->conf)
-		return 0;
-	log_error("%s", err_sentence(ERR_MEMORY));
-	return ERR_MEMORY;
+	char text[REASON_MAX];
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	if (!conf)
+		log_error("%s", err_sentence(ERR_MEMORY));
+	for (size_t i = 0; conf && i < count; i++)
+		rd_kafka_conf_set(conf, begin[i][0], begin[i][1], text, sizeof text);
+	return conf;
 }
 
 static const char *variable_of_secret(const char *property)
@@ -48,7 +41,7 @@ static const char *variable_of_secret(const char *property)
 	return NULL;
 }
 
-int config_property(struct kafka_sink *s, const char *arg)
+int kafka_property(rd_kafka_conf_t *conf, const char *arg)
 {
 	char name[NAME_ROOM], text[REASON_MAX];
 	size_t len = strcspn(arg, "=");
@@ -66,17 +59,17 @@ int config_property(struct kafka_sink *s, const char *arg)
 			name, variable);
 		return ERR_SYNTAX;
 	}
-	if (rd_kafka_conf_set(s->conf, name, arg + len + 1, text, sizeof text) == RD_KAFKA_CONF_OK)
+	if (rd_kafka_conf_set(conf, name, arg + len + 1, text, sizeof text) == RD_KAFKA_CONF_OK)
 		return 0;
 	log_error("option -X %s: %s", name, text);
 	return ERR_SYNTAX;
 }
 
 /* A property of ours, whose value is never part of a message. */
-static int set(struct kafka_sink *s, const char *property, const char *value, const char *variable)
+static int set(rd_kafka_conf_t *conf, const char *property, const char *value, const char *variable)
 {
 	char text[REASON_MAX];
-	if (rd_kafka_conf_set(s->conf, property, value, text, sizeof text) == RD_KAFKA_CONF_OK)
+	if (rd_kafka_conf_set(conf, property, value, text, sizeof text) == RD_KAFKA_CONF_OK)
 		return 0;
 	log_error("%s: it is not taken as %s", variable, property);
 	return ERR_SYNTAX;
@@ -85,7 +78,8 @@ static int set(struct kafka_sink *s, const char *property, const char *value, co
 /* A switch of the environment: 1, 0, or -1 where it is not set; ERR_SYNTAX after a log line. */
 static int switch_of(const char *variable, int *out)
 {
-	static const char *const words[] = {"1", "0", "true", "false", "t", "f", "yes", "no", "on", "off"};
+	static const char *const words[] = {
+		"1", "0", "true", "false", "t", "f", "yes", "no", "on", "off"};
 	const char *value = getenv(variable);
 	*out = -1;
 	if (!value || !*value)
@@ -99,35 +93,35 @@ static int switch_of(const char *variable, int *out)
 	return ERR_SYNTAX;
 }
 
-static const char *property(struct kafka_sink *s, const char *name, char *out, size_t room)
+static const char *property(rd_kafka_conf_t *conf, const char *name, char *out, size_t room)
 {
-	if (rd_kafka_conf_get(s->conf, name, out, &room) != RD_KAFKA_CONF_OK)
+	if (rd_kafka_conf_get(conf, name, out, &room) != RD_KAFKA_CONF_OK)
 		*out = 0;
 	return out;
 }
 
 /* security.protocol, out of what the environment says and -X said before. */
-static int set_protocol(struct kafka_sink *s, int ssl)
+static int set_protocol(rd_kafka_conf_t *conf, int ssl)
 {
 	char now[NAME_ROOM];
 	const char *user = getenv("SASL_USER");
-	property(s, "security.protocol", now, sizeof now);
+	property(conf, "security.protocol", now, sizeof now);
 	bool tls = ssl >= 0 ? ssl : strcasestr(now, "ssl") != NULL;
 	bool sasl = (user && *user) || strncasecmp(now, "sasl", 4) == 0;
 	if (sasl && !tls)
 		log_warn("the connection is not encrypted, and a password may go over it: see SSL");
-	return set(s, "security.protocol",
+	return set(conf, "security.protocol",
 		sasl ? (tls ? "sasl_ssl" : "sasl_plaintext") : (tls ? "ssl" : "plaintext"), "SSL");
 }
 
-static int set_secrets(struct kafka_sink *s)
+static int set_secrets(rd_kafka_conf_t *conf)
 {
 	const char *user = getenv("SASL_USER");
-	int err = user && *user ? set(s, "sasl.username", user, "SASL_USER") : 0;
+	int err = user && *user ? set(conf, "sasl.username", user, "SASL_USER") : 0;
 	for (size_t i = 0; i < LEN(secrets) && !err; i++) {
 		const char *value = getenv(secrets[i].variable);
 		if (value && *value)
-			err = set(s, secrets[i].property, value, secrets[i].variable);
+			err = set(conf, secrets[i].property, value, secrets[i].variable);
 	}
 	return err;
 }
@@ -138,26 +132,29 @@ static const char *from_environment(const char *given, const char *variable)
 	if (!value || !*value)
 		return given;
 	if (given && strcmp(given, value) != 0)
-		log_info("%s of the environment wins over the option %s=%s", variable, variable, value);
+		log_info("%s of the environment wins over the option %s=%s", variable, variable,
+			value);
 	return value;
 }
 
-int config_environment(struct kafka_sink *s)
+int kafka_environment(rd_kafka_conf_t *conf, const char **brokers, const char **topic)
 {
 	int ssl, verify;
-	s->brokers = from_environment(s->brokers, "KAFKA_SERVER");
-	s->topic = from_environment(s->topic, "KAFKA_TOPIC");
-	if (!s->brokers)
-		s->brokers = "localhost:9092";
-	if (!s->topic)
-		s->topic = "goflow";
+	*brokers = from_environment(*brokers, "KAFKA_SERVER");
+	*topic = from_environment(*topic, "KAFKA_TOPIC");
+	if (!*brokers)
+		*brokers = "localhost:9092";
+	if (!*topic)
+		*topic = "goflow";
 	if (switch_of("SSL", &ssl) || switch_of("SSL_VERIFY", &verify))
 		return ERR_SYNTAX;
-	if (set(s, "bootstrap.servers", s->brokers, "brokers") || set_protocol(s, ssl) || set_secrets(s))
+	if (set(conf, "bootstrap.servers", *brokers, "brokers") || set_protocol(conf, ssl) ||
+		set_secrets(conf))
 		return ERR_SYNTAX;
 	if (verify < 0)
 		return 0;
 	if (!verify)
 		log_warn("SSL_VERIFY is off: the brokers' certificates are not checked");
-	return set(s, "enable.ssl.certificate.verification", verify ? "true" : "false", "SSL_VERIFY");
+	return set(conf, "enable.ssl.certificate.verification", verify ? "true" : "false",
+		"SSL_VERIFY");
 }

@@ -1,17 +1,17 @@
-#include "nfrecv/ring.h"
+#include "lib/ring.h"
 
-#include <string.h>
+#include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "lib/err.h"
 
-#define RECORD_HEADER 16 /* of pcap; the captured length stands at byte 8 */
-
-int ring_open(struct ring *r, size_t size)
+int ring_open(struct ring *r, size_t size, ring_measure *measure)
 {
 	void *base = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	*r = (struct ring){.base = base == MAP_FAILED ? NULL : base, .size = size};
+	*r = (struct ring){
+		.measure = measure, .base = base == MAP_FAILED ? NULL : base, .size = size};
 	return r->base ? 0 : ERR_MEMORY;
 }
 
@@ -38,8 +38,8 @@ uint8_t *ring_reserve(struct ring *r, size_t n)
 
 void ring_commit(struct ring *r, size_t n)
 {
+	r->held += r->measure(r->base + r->tail).count;
 	r->tail += n;
-	r->records++;
 }
 
 size_t ring_peek(const struct ring *r, const uint8_t **bytes)
@@ -48,25 +48,19 @@ size_t ring_peek(const struct ring *r, const uint8_t **bytes)
 	return (r->wrapped ? r->wrap : r->tail) - r->head;
 }
 
-static size_t record_size(const uint8_t *p)
-{
-	uint32_t caplen;
-	memcpy(&caplen, p + 8, sizeof caplen);
-	return RECORD_HEADER + caplen;
-}
-
 uint64_t ring_consume(struct ring *r, size_t n)
 {
 	uint64_t done = 0;
 	while (n) {
-		size_t left = r->partial ? r->partial : record_size(r->base + r->head);
-		size_t step = n < left ? n : left;
+		if (!r->partial.size)
+			r->partial = r->measure(r->base + r->head);
+		size_t step = n < r->partial.size ? n : r->partial.size;
 		r->head += step;
-		r->partial = left - step;
+		r->partial.size -= step;
 		n -= step;
-		done += r->partial == 0;
+		done += r->partial.size ? 0 : r->partial.count;
 	}
-	r->records -= done;
+	r->held -= done;
 	if (r->wrapped && r->head == r->wrap) {
 		r->head = 0;
 		r->wrapped = false;
@@ -74,4 +68,21 @@ uint64_t ring_consume(struct ring *r, size_t n)
 	if (!r->wrapped && r->head == r->tail) /* empty: the first pages are in the cache */
 		r->head = r->tail = 0;
 	return done;
+}
+
+int ring_write(struct ring *r, int fd, uint64_t *done)
+{
+	const uint8_t *bytes;
+	size_t len;
+	while ((len = ring_peek(r, &bytes)) > 0) {
+		ssize_t n = write(fd, bytes, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : errno == EPIPE ? ERR_CLOSED : ERR_IO;
+		*done += ring_consume(r, (size_t)n);
+		if ((size_t)n < len)
+			return 0;
+	}
+	return 0;
 }
