@@ -277,7 +277,7 @@ peak() { awk '/^VmHWM:/ { print $2 }' "/proc/$sunk/status"; }
 	stream 10 "$OTHER_ID"
 	first=$records
 	cp stream first
-	stream 400
+	stream 200
 	runs
 	cat first >&9
 	wait_for 20 stored "$first"

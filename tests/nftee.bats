@@ -50,7 +50,7 @@ has_said() { grep -q "$1" err; }
 	exec 8<>input
 	background nftee --queue 4M slow fast <input 2>err 8>&- 9>&-
 	tee=$pid
-	python3 "$TOOLS/frames.py" stream first rest
+	python3 "$TOOLS/streamframes.py" stream first rest
 	cat first >&8
 	wait_for 20 cmp -s first fast
 	background cat <slow >got 8>&- 9>&-
@@ -65,7 +65,7 @@ has_said() { grep -q "$1" err; }
 	dropped=$(total err dropped)
 	[ "$dropped" -gt 0 ]
 	same "$records" "$((dropped + $(total err passed)))"
-	run python3 "$TOOLS/frames.py" got
+	run python3 "$TOOLS/streamframes.py" got
 	[ "$status" -eq 0 ] || fail "$output"
 	same "records=$((records - dropped)) torn=0" "$(cut -d' ' -f1,2 <<<"$output")"
 	[[ $output == *gaps=[1-9]*\ without_schema=0 ]] || fail "$output"
@@ -133,7 +133,7 @@ grown() { [ "$(stat -c %s "$1")" -ge "$2" ]; }
 	[ "$(total err skipped_bytes)" -gt 7 ] # and what came of the torn frame
 	same "$((2 * records))" "$(total err passed)"
 	same 1 "$(total err damaged_frames)"
-	run python3 "$TOOLS/frames.py" copy
+	run python3 "$TOOLS/streamframes.py" copy
 	same "records=$(total err passed) torn=0" "$(cut -d' ' -f1,2 <<<"$output")"
 }
 
