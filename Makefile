@@ -151,7 +151,7 @@ $(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: $(CONFIG_OBJ)
 $(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: LIBS_ALL += $(LIBS_goflow)
 
 $(TOOLS): %: %.o $(BUILD)/libgoflow.a
-	$(LINK) -lpcap -lprotobuf-c $(LIBS_ALL)
+	$(LINK) -lpcap -lrdkafka -lprotobuf-c $(LIBS_ALL)
 
 # Manuals with tables that come out of lib's own.
 $(BUILD)/docs/fieldtable: $(BUILD)/docs/fieldtable.o $(BUILD)/libgoflow.a

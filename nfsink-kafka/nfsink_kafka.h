@@ -79,6 +79,7 @@ struct kafka_conn {
 	uint64_t progress_ns;   /* when the last report came, or the wait for one began */
 	rd_kafka_resp_err_t setback; /* of messages that are to be sent again */
 	uint64_t received_ns;   /* when the last record that was sent was received */
+	rd_kafka_resp_err_t refusal; /* of the last ones that were refused together */
 	bool all_down;          /* the library says that all brokers are */
 	char reason[REASON_MAX]; /* the last one that it gave */
 	struct record record;
@@ -115,6 +116,9 @@ void report_forget(struct kafka_conn *c);
 
 /* What becomes of a message that was not delivered: its new state. */
 int16_t report_outcome(struct kafka_conn *c, rd_kafka_resp_err_t err);
+
+/* Whether the producer has failed for good; it is then dropped, and `why` says why. */
+bool report_fatal(struct kafka_conn *c);
 
 /* Waits until there are at most `most` messages without a report. Returns 0, or ERR_RETRY with
  * `why`: a fatal error, or no report for so long that something must be wrong. */

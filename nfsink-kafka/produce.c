@@ -217,8 +217,8 @@ static int send_alone(struct kafka_conn *c)
 	if (!said)
 		log_warn(
 			"a broker refuses messages together, so they are sent one by one, which is "
-			"slow: is batch.size above what the topic takes? messages=%zu",
-			count);
+			"slow: %s messages=%zu",
+			rd_kafka_err2str(c->refusal), count);
 	c->alone = true;
 	int err = send_all(c, MESSAGE_ALONE);
 	c->alone = false;
@@ -287,5 +287,7 @@ int store_batch(void *connection, const struct sink_batch *batch, struct sink_re
 	}
 	if (!err)
 		settle(c, result);
+	else if (c->rk)
+		report_fatal(c);
 	return err;
 }

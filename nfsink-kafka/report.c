@@ -6,9 +6,10 @@
 #include "lib/stage.h"
 #include "nfsink-kafka/nfsink_kafka.h"
 
-#define STALL_NS (5 * NS_PER_S) /* without a report: the brokers hang */
-#define DOWN_NS  NS_PER_S       /* the same where all are said to be down */
-#define SLICE_MS 100
+#define STALL_NS  (5 * NS_PER_S) /* without a report: the brokers hang */
+#define DOWN_NS   NS_PER_S       /* the same where all are said to be down */
+#define SLICE_MS  100
+#define SETTLE_MS 5000
 
 /* Refused for what the message is, not for how the brokers are. */
 static bool is_refusal(rd_kafka_resp_err_t err)
@@ -36,8 +37,10 @@ int16_t report_outcome(struct kafka_conn *c, rd_kafka_resp_err_t err)
 		return MESSAGE_TO_SEND;
 	}
 	/* Brokers refuse a whole batch for one of its messages, or for its size. */
-	if (!c->alone && err != RD_KAFKA_RESP_ERR__MSG_TIMED_OUT)
+	if (!c->alone && err != RD_KAFKA_RESP_ERR__MSG_TIMED_OUT) {
+		c->refusal = err;
 		return MESSAGE_ALONE;
+	}
 	return (int16_t)(MESSAGE_REFUSED + err);
 }
 
@@ -74,14 +77,17 @@ void report_forget(struct kafka_conn *c)
 	c->all_down = false;
 }
 
-static int fatal(struct kafka_conn *c)
+bool report_fatal(struct kafka_conn *c)
 {
 	char text[REASON_MAX];
 	if (!rd_kafka_fatal_error(c->rk, text, sizeof text))
-		return 0;
+		return false;
 	snprintf(c->why, sizeof c->why, "the idempotent producer has to begin anew: %s", text);
+	/* what is on its way may arrive yet: sent again it would be there twice */
+	rd_kafka_purge(c->rk, RD_KAFKA_PURGE_F_QUEUE);
+	rd_kafka_flush(c->rk, SETTLE_MS);
 	producer_drop(c);
-	return ERR_RETRY;
+	return true;
 }
 
 int report_await(struct kafka_conn *c, size_t most)
@@ -93,7 +99,7 @@ int report_await(struct kafka_conn *c, size_t most)
 			rd_kafka_poll(c->rk, SLICE_MS);
 		else
 			rd_kafka_flush(c->rk, SLICE_MS);
-		if (fatal(c))
+		if (report_fatal(c))
 			return ERR_RETRY;
 		if (monotonic_ns() - c->progress_ns < (c->all_down ? DOWN_NS : STALL_NS))
 			continue;

@@ -96,6 +96,8 @@ kafka_properties() {
 		transaction.state.log.replication.factor=1
 		transaction.state.log.min.isr=1
 		group.initial.rebalance.delay.ms=0
+		broker.session.timeout.ms=3000
+		broker.heartbeat.interval.ms=500
 		num.network.threads=2
 		num.io.threads=2
 		log.cleaner.enable=false
