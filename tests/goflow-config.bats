@@ -370,6 +370,16 @@ says() {
 	same '' "$(api 'api: 8880')"
 }
 
+@test "a Kafka backend takes every format that nfsink-kafka has" {
+	sed -nE 's/^\t\{\.name = "([^"]+)".*/\1/p' "$GOFLOW_ROOT/nfsink-kafka/format.c" >formats
+	[ "$(wc -l <formats)" -gt 2 ] || fail "$(cat formats)"
+	while read -r format; do
+		kafka 'KAFKA_SERVER: a:1' 'KAFKA_TOPIC: t' "format: $format" >c.yml
+		check c.yml
+		same 0 "$status" "$output"
+	done <formats
+}
+
 @test "what the first goflow took and has no meaning any more is said" {
 	kafka 'KAFKA_SERVER: a:1' 'KAFKA_TOPIC: t' 'TEST_MODE: true' >c.yml
 	check c.yml
