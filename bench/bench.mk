@@ -22,10 +22,14 @@ bench: $(BIN) $(BENCH)
 bench-servers: $(BIN) $(BUILD)/bench/gen $(BUILD)/bench/bindload
 	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' bench/servers.sh $(FLOWS) $(ROUNDS)
 
+# What a flow takes in each database.
+bench-sizes: $(BIN) $(BUILD)/bench/gen
+	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' bench/sizes.sh $(FLOWS)
+
 # nfsink-kafka beside librdkafka alone.
 bench-kafka: $(BIN) $(BUILD)/bench/gen $(BUILD)/bench/kafkaload
 	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' bench/kafka.sh $(FLOWS) $(ROUNDS)
 
-.PHONY: bench-servers bench-kafka
+.PHONY: bench-servers bench-sizes bench-kafka
 
 -include $(BENCH_SRC:%.c=$(BUILD)/%.d)

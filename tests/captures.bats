@@ -3,7 +3,6 @@
 
 load helpers
 
-TOOLS=$BATS_TEST_DIRNAME/tools
 # what differs by the way that a datagram came in
 BY_WAY="received exporter exporter_port"
 

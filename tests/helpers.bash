@@ -10,6 +10,12 @@ GOFLOW_TOOLS=${GOFLOW_TOOLS:-${GOFLOW_BIN%/bin}/tests/tools} # programs made of 
 GOFLOW_EXAMPLES=$GOFLOW_ROOT/examples
 export GOFLOW_ROOT GOFLOW_BIN GOFLOW_TOOLS GOFLOW_EXAMPLES
 PATH=$GOFLOW_BIN:$GOFLOW_TOOLS:$PATH
+TOOLS=$GOFLOW_ROOT/tests/tools # scripts
+
+# Ids of streams, for tests that look for them.
+ID=000102030405060708090a0b0c0d0e0f
+OTHER_ID=0f0e0d0c0b0a09080706050403020100
+export TOOLS ID OTHER_ID
 
 setup() { goflow_setup; }
 teardown() { goflow_teardown; }
@@ -125,3 +131,51 @@ need_command() {
 sanitized() {
 	[ -n "${GOFLOW_SAN:-}" ]
 }
+
+# stream [LOOPS [STREAM-ID]]: a saved flow stream of a real exporter's capture, ./stream, and $records, how many it holds
+stream() {
+	nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" --loop "${1:-1}" 2>/dev/null |
+		nfdecode --stream-id "${2:-$ID}" >stream 2>stream.err
+	records=$(total stream.err written)
+	[ "$records" -gt 0 ]
+}
+
+# said PATTERN [FILE]: whether there is such a line in ./err
+said() { grep -q "$1" "${2:-err}"; }
+
+# of_stage PROGRAM JQ: an expression over the status of the stage of that program
+of_stage() { nfctl status --json | jq -r "first(.stages[] | select(.program == \"$1\")) | $2"; }
+
+# fed COMMAND...: in the background, its standard input what is written to descriptor 9; $sunk is its process id
+fed() {
+	rm -f in
+	mkfifo in
+	exec 7<>in # so that neither of the ends waits for the other
+	background "$@" <in 2>err 7>&-
+	# shellcheck disable=SC2034 # for the test
+	sunk=$pid
+	exec 9>in 7>&-
+}
+
+# begun COMMAND...: a sink, which is fed and has stored ./first, of $first records. Needs `stored`.
+begun() {
+	stream 10 "$OTHER_ID"
+	first=$records
+	mv stream first
+	fed "$@"
+	cat first >&9
+	wait_for 20 stored "$first"
+}
+
+# outlasted PID ROWS: that sink is waited for, has stored all, and said once that it could not and once that it can again. Needs
+# `count`.
+outlasted() {
+	wait_for 60 ended "$1"
+	wait "$1" || fail "exit $?: $(cat err)"
+	same "$2" "$(count)" "rows"
+	same 1 "$(grep -c 'cannot store' err)" "complaints"
+	same 1 "$(grep -c 'storing again' err)" "ends of an outage"
+}
+
+# peak PID: the most memory that the process has had, in KiB
+peak() { awk '/^VmHWM:/ { print $2 }' "/proc/$1/status"; }

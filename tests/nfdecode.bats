@@ -4,8 +4,6 @@
 bats_require_minimum_version 1.5.0
 load helpers
 
-TOOLS=$BATS_TEST_DIRNAME/tools
-
 setup() {
 	goflow_setup
 	cd "$BATS_TEST_TMPDIR" || return

@@ -3,8 +3,6 @@
 
 load helpers
 
-TOOLS=$BATS_TEST_DIRNAME/tools
-
 frames() { # KIND: writes $BATS_TEST_TMPDIR/KIND.pcap
 	need_command python3
 	python3 "$TOOLS/frames.py" "$1" "$BATS_TEST_TMPDIR/$1.pcap"

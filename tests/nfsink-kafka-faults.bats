@@ -5,9 +5,6 @@ load helpers
 load servers
 load kafka/broker
 
-TOOLS=$BATS_TEST_DIRNAME/tools
-ID=000102030405060708090a0b0c0d0e0f
-
 setup_file() {
 	! has_kafka || start_kafka
 }
@@ -31,24 +28,6 @@ teardown() {
 	thaw_kafka 2>/dev/null || true
 }
 
-stream() {
-	nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" --loop "${1:-1}" 2>/dev/null |
-		nfdecode --stream-id $ID >stream 2>stream.err
-	records=$(total stream.err written)
-	[ "$records" -gt 0 ]
-	reframe -j <stream | sort >lines
-}
-
-said() { grep -q "$1" "${2:-err}"; }
-
-# fed SINK-OPTION...: a sink that reads what is written to descriptor 8; its id is $sunk
-fed() {
-	mkfifo feed
-	exec 8<>feed
-	background nfsink-kafka "$@" <feed 2>err 8>&-
-	sunk=$pid
-}
-
 # halves: the stream in two files, cut between frames
 halves() {
 	reframe -j <stream >half.lines
@@ -58,7 +37,7 @@ halves() {
 
 # go_on: the second half, in the background, since the sink may read no more for a while
 go_on() {
-	cat half2 >&8 &
+	cat half2 >&9 &
 	feeder=$!
 	echo $feeder >>"$BATS_TEST_TMPDIR/.pids"
 }
@@ -66,7 +45,7 @@ go_on() {
 # ends: the sink has stored all, having complained once
 ends() {
 	wait "$feeder"
-	exec 8>&-
+	exec 9>&-
 	wait "$sunk" || fail "exit $?: $(cat err)"
 	same "$records" "$(total err stored)"
 	same 1 "$(grep -c 'cannot store' err)" "complaints"
@@ -79,11 +58,17 @@ whole() {
 	cmp lines back
 }
 
+# stream_and_lines [LOOPS [STREAM-ID]]: ./stream, $records, and the records as JSON, ./lines
+stream_and_lines() {
+	stream "$@"
+	reframe -j <stream | sort >lines
+}
+
 @test "nfsink-kafka: a broker that is killed and started again mid-stream loses and doubles nothing" {
-	stream 60
+	stream_and_lines 60
 	halves
-	fed --create-topic 2:1 --batch 500 --linger 50ms
-	cat half1 >&8
+	fed nfsink-kafka --create-topic 2:1 --batch 500 --linger 50ms
+	cat half1 >&9
 	wait_for 30 holds "$KAFKA_TOPIC" 1000
 	end_kafka KILL
 	go_on
@@ -94,10 +79,10 @@ whole() {
 }
 
 @test "nfsink-kafka: a broker that is frozen mid-stream and goes on loses and doubles nothing" {
-	stream 60
+	stream_and_lines 60
 	halves
-	fed --create-topic 2:1 --batch 500 --linger 50ms
-	cat half1 >&8
+	fed nfsink-kafka --create-topic 2:1 --batch 500 --linger 50ms
+	cat half1 >&9
 	wait_for 30 holds "$KAFKA_TOPIC" 1000
 	freeze_kafka
 	go_on
@@ -108,7 +93,7 @@ whole() {
 }
 
 @test "nfsink-kafka: without a broker it says so once, waits, and gives up after --retry" {
-	stream
+	stream_and_lines
 	KAFKA_SERVER='' KAFKA_TOPIC='' run nfsink-kafka -b 127.0.0.1:1 --retry 2s <stream
 	same 69 "$status"
 	same 1 "$(grep -c 'trying again' <<<"$output")" "complaints"
@@ -116,14 +101,14 @@ whole() {
 }
 
 @test "nfsink-kafka: on SIGTERM with the broker away, what is left is counted and not acknowledged" {
-	stream 10
-	fed --create-topic 1:1 --batch 100 --linger 50ms
+	stream_and_lines 10
+	fed nfsink-kafka --create-topic 1:1 --batch 100 --linger 50ms
 	wait_for 20 test -s err
 	end_kafka KILL
-	cat stream >&8
+	cat stream >&9
 	wait_for 30 said "cannot store"
 	kill -TERM "$sunk"
-	exec 8>&-
+	exec 9>&-
 	status=0
 	wait_for 15 ended "$sunk"
 	wait "$sunk" || status=$?
@@ -134,24 +119,24 @@ whole() {
 }
 
 @test "nfsink-kafka: a topic that is deleted mid-stream is waited for, or made again by --create-topic" {
-	stream 10
+	stream_and_lines 10
 	halves
-	fed --create-topic 1:1 --linger 50ms -X topic.metadata.propagation.max.ms=1000 -X topic.metadata.refresh.interval.ms=1000
-	cat half1 >&8
+	fed nfsink-kafka --create-topic 1:1 --linger 50ms -X topic.metadata.propagation.max.ms=1000 -X topic.metadata.refresh.interval.ms=1000
+	cat half1 >&9
 	wait_for 30 holds "$KAFKA_TOPIC" $((records / 2))
 	kafka_topics --delete --topic "$KAFKA_TOPIC" >/dev/null
 	gone() { kcat -b "$KAFKA_SERVER" -L -t "$KAFKA_TOPIC" | grep -q "Unknown topic"; }
 	wait_for 20 gone
-	cat half2 >&8
+	cat half2 >&9
 	wait_for 60 said "topic made.*"
-	exec 8>&-
+	exec 9>&-
 	wait "$sunk" || fail "exit $?: $(cat err)"
 	same "$records" "$(total err stored)"
 	same "$((records - records / 2))" "$(taken "$KAFKA_TOPIC" | wc -l)"
 }
 
 @test "nfsink-kafka: frames that were acknowledged are in the topic, whatever is killed" {
-	stream 100
+	stream_and_lines 100
 	python3 "$TOOLS/chainload.py" stream 4 nfsink-kafka --create-topic 2:1 --batch 300 --linger 20ms --retry 60s 2>err2 >fed &
 	feeder=$!
 	echo $feeder >>"$BATS_TEST_TMPDIR/.pids"

@@ -25,13 +25,6 @@ tell() {
 
 obeyed() { [ "$(grep -cx "done" answers)" -ge "$told" ]; }
 
-stream() {
-	nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" --loop "${1:-20}" 2>/dev/null | nfdecode >stream 2>stream.err
-	records=$(total stream.err written)
-	[ "$records" -gt 0 ]
-	reframe -j <stream | sort >lines
-}
-
 sink() { nfsink-kafka -b "$server" -t flows "$@" <stream 2>err; }
 
 # whole: the topic has each record once
@@ -40,7 +33,11 @@ whole() {
 	cmp lines back
 }
 
-said() { grep -q "$1" err; }
+# stream_and_lines [LOOPS [STREAM-ID]]: ./stream, $records, and the records as JSON, ./lines
+stream_and_lines() {
+	stream "${1:-20}"
+	reframe -j <stream | sort >lines
+}
 
 @test "nfsink-kafka, mock cluster: each record of the captures is in the topic once, with stream and number" {
 	for capture in "$GOFLOW_EXAMPLES"/*.pcap; do
@@ -57,7 +54,7 @@ said() { grep -q "$1" err; }
 }
 
 @test "nfsink-kafka, mock cluster: errors that pass are the library's, and nothing is said of them" {
-	stream
+	stream_and_lines
 	for error in 6 7 19; do # no leader any more, timed out, not enough replicas
 		tell produce $error 1
 	done
@@ -67,7 +64,7 @@ said() { grep -q "$1" err; }
 }
 
 @test "nfsink-kafka, mock cluster: an idempotent producer that fails for good is replaced, and loses nothing" {
-	stream
+	stream_and_lines
 	tell produce 45 1 # out of order sequence number
 	sink --retry 20s || fail "$(cat err)"
 	said "has to begin anew" || fail "$(cat err)"
@@ -77,7 +74,7 @@ said() { grep -q "$1" err; }
 }
 
 @test "nfsink-kafka, mock cluster: without the right to write it says so once, waits, and goes on" {
-	stream
+	stream_and_lines
 	tell produce 29 6
 	sink --retry 20s || fail "$(cat err)"
 	same 1 "$(grep -c "cannot store.*authorization" err)" "complaints"
@@ -85,7 +82,7 @@ said() { grep -q "$1" err; }
 }
 
 @test "nfsink-kafka, mock cluster: of messages that were refused together, those that are good alone are delivered" {
-	stream
+	stream_and_lines
 	tell produce 87 1 # invalid record
 	sink --connections 1 || fail "$(cat err)"
 	said "one by one" || fail "$(cat err)"
@@ -94,7 +91,7 @@ said() { grep -q "$1" err; }
 }
 
 @test "nfsink-kafka, mock cluster: a broker that goes away and comes back loses and doubles nothing" {
-	stream 5
+	stream_and_lines 5
 	tell down
 	background nfsink-kafka -b "$server" -t flows --retry 60s <stream 2>err 8>&-
 	wait_for 20 said "cannot store"

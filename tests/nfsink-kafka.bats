@@ -5,9 +5,6 @@ load helpers
 load servers
 load kafka/broker
 
-TOOLS=$BATS_TEST_DIRNAME/tools
-ID=000102030405060708090a0b0c0d0e0f
-
 setup_file() {
 	! has_kafka || start_kafka
 }
@@ -23,13 +20,6 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 	KAFKA_TOPIC=t$BATS_TEST_NUMBER
 	export KAFKA_TOPIC
-}
-
-stream() {
-	nfrecv -r "$GOFLOW_EXAMPLES/${2:-softflowd-v9}.pcap" --loop "${1:-1}" 2>/dev/null |
-		nfdecode --stream-id $ID >stream 2>stream.err
-	records=$(total stream.err written)
-	[ "$records" -gt 0 ]
 }
 
 # sink OPTION...: into one partition, in order
@@ -63,9 +53,9 @@ comes_back() {
 	[ "$status" -eq 0 ] || fail "binary: $output"
 	# what these bytes say is tested with protobuf's own decoder in proto.bats
 	KAFKA_TOPIC=$KAFKA_TOPIC-p sink --format protobuf-delimited <all || fail "protobuf: $(cat err)"
-	cmp <(toproto <all) <(taken "$KAFKA_TOPIC-p" -D '')
+	cmp <(reframe -p <all) <(taken "$KAFKA_TOPIC-p" -D '')
 	KAFKA_TOPIC=$KAFKA_TOPIC-g sink --format protobuf-goflow2-delimited <all || fail "protobuf-goflow2: $(cat err)"
-	cmp <(toproto -2 <all) <(taken "$KAFKA_TOPIC-g" -D '')
+	cmp <(reframe -2 <all) <(taken "$KAFKA_TOPIC-g" -D '')
 	for format in protobuf protobuf-goflow2; do # the same messages, without their lengths
 		KAFKA_TOPIC=$KAFKA_TOPIC-$format sink --format $format <all || fail "$format: $(cat err)"
 	done
@@ -94,7 +84,7 @@ comes_back() {
 @test "nfsink-kafka: several connections and partitions hold each record once" {
 	stream 100
 	nfsink-kafka --create-topic 3:1 <stream 2>err || fail "$(cat err)"
-	nfdecode -j --stream-id $ID < <(nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" --loop 100 2>/dev/null) 2>/dev/null | sort >lines
+	nfdecode -j --stream-id "$ID" < <(nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" --loop 100 2>/dev/null) 2>/dev/null | sort >lines
 	cmp lines <(taken "$KAFKA_TOPIC" | sort)
 	same 3 "$(taken "$KAFKA_TOPIC" -f '%p\n' | sort -u | wc -l)" "partitions in use"
 	same "$records" "$(total err stored)"

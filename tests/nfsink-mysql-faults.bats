@@ -4,10 +4,6 @@
 load helpers
 load servers
 
-TOOLS=$BATS_TEST_DIRNAME/tools
-ID=000102030405060708090a0b0c0d0e0f
-OTHER_ID=0f0e0d0c0b0a09080706050403020100
-
 setup_file() {
 	[ -z "$(mariadbd_path)" ] || start_mariadb
 }
@@ -36,55 +32,11 @@ teardown() {
 	[ -z "${own:-}" ] || remove_mariadb
 }
 
-# stream [LOOPS [STREAM-ID]]: a saved flow stream, ./stream, and $records, how many it holds
-stream() {
-	nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" --loop "${1:-1}" 2>/dev/null |
-		nfdecode --stream-id "${2:-$ID}" >stream 2>stream.err
-	records=$(total stream.err written)
-	[ "$records" -gt 0 ]
-}
-
 count() { ask_my "SELECT count(*) FROM ${1:-${table:-goflow_records}}"; }
 
 as_root() { mariadb --no-defaults -S "$MYSQL_UNIX_PORT" -u root -N "$@"; }
 
-said() { grep -q "$1" err; }
-
 stored() { [ "$(count)" -eq "$1" ]; }
-
-# runs [OPTION...]: a sink whose input is descriptor 9; $sunk is its process id
-runs() {
-	rm -f in
-	mkfifo in
-	exec 7<>in # neither of the ends waits for the other
-	background nfsink-mysql "$@" <in 2>err 7>&-
-	sunk=$pid
-	exec 9>in 7>&-
-}
-
-# begun [OPTION...]: a sink that has stored ./first, of $first records
-begun() {
-	stream 10 "$OTHER_ID"
-	first=$records
-	mv stream first
-	runs --linger 100ms "$@"
-	cat first >&9
-	wait_for 20 stored "$first"
-}
-
-# of_sink JQ: an expression over the sink's status
-of_sink() {
-	nfctl status --json | jq -r "first(.. | objects | select(.program? == \"nfsink-mysql\")) | $1"
-}
-
-# ends PID [ROWS]: the sink is waited for, has stored all, and said once that it could not and once that it can
-ends() {
-	wait_for 60 ended "$1"
-	wait "$1" || fail "exit $?: $(cat err)"
-	same "${2:-$records}" "$(count)" "rows"
-	same 1 "$(grep -c 'cannot store' err)" "complaints"
-	same 1 "$(grep -c 'storing again' err)" "ends of an outage"
-}
 
 @test "nfsink-mysql: a COMMIT whose answer is lost is not done again" {
 	stream 200
@@ -105,7 +57,7 @@ ends() {
 	sunk=$pid
 	wait_for 60 said "cannot store"
 	kill -CONT "$(cat "$my_dir/pid")"
-	ends "$sunk"
+	outlasted "$sunk" "$records"
 }
 
 @test "nfsink-mysql: a read-only server is said once and waited for" {
@@ -117,38 +69,25 @@ ends() {
 	sunk=$pid
 	wait_for 20 said "read-only"
 	as_root -e "SET GLOBAL read_only = 0"
-	ends "$sunk"
+	outlasted "$sunk" "$records"
 }
-
-# session NAME: a client of root's, which `tell` gives statements
-session() {
-	mkfifo "$1.sql"
-	background mariadb --no-defaults -S "$MYSQL_UNIX_PORT" -u root -N --unbuffered "$SQL_DB" <>"$1.sql" >"$1.out" 2>&1 9>&-
-}
-
-tell() { echo "$2" >"$1.sql"; }
-
-answered() { grep -qx "$2" "$1.out"; }
 
 @test "nfsink-mysql: a table that another holds locked is said once and waited for" {
 	stream
 	nfsink-mysql </dev/null 2>err
-	session holder
+	session_my holder
 	tell holder "LOCK TABLES goflow_records WRITE; SELECT 'locked';"
 	wait_for 10 answered holder locked
 	background nfsink-mysql <stream 2>err
 	sunk=$pid
 	wait_for 30 said "cannot store"
 	tell holder "UNLOCK TABLES;"
-	ends "$sunk"
+	outlasted "$sunk" "$records"
 }
 
-# waits PATTERN: whether a statement like that waits for a row's lock. The server has this table made anew only when
-# nobody has read it for 0.1 s.
-waits() {
-	sleep 0.2
-	[ "$(as_root -e "SELECT count(*) FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT' AND trx_query LIKE \"$1\"")" -gt 0 ]
-}
+# waits BEGINNING: whether a statement that begins so waits for a row's lock. The tables of information_schema are made anew at
+# times only; this report always is.
+waits() { as_root --raw -e "SHOW ENGINE INNODB STATUS" | grep -A4 '^LOCK WAIT' | grep -qF "$1"; }
 
 @test "nfsink-mysql: the victim of a deadlock is stored at the next attempt" {
 	stream 20
@@ -159,22 +98,22 @@ waits() {
 	ask_my "TRUNCATE goflow_records; TRUNCATE goflow_ledger; CREATE TABLE weight (n int)"
 	claim="INSERT INTO goflow_ledger VALUES (x'$ID'"
 	# the gate has the last frame's key: the sink waits there, holding the first one's, before it inserts a row
-	session gate
+	session_my gate
 	tell gate "START TRANSACTION; $claim, $last, $last, now()); SELECT 'shut';"
 	wait_for 10 answered gate shut
 	background nfsink-mysql --aggregates off --connections 1 <stream 2>err
 	sunk=$pid
-	wait_for 10 waits 'INSERT IGNORE INTO %goflow_ledger%'
+	wait_for 10 waits 'INSERT IGNORE INTO'
 	# of two transactions the server ends the one that has changed less
-	session rival
+	session_my rival
 	tell rival "START TRANSACTION; INSERT INTO weight SELECT seq FROM seq_1_to_20000; SELECT * FROM goflow_records FOR UPDATE; SELECT 'locked';"
 	wait_for 10 answered rival locked
 	tell rival "$claim, $first, $first, now()); SELECT 'claimed'; ROLLBACK;"
-	wait_for 10 waits "$claim%"
+	wait_for 10 waits "$claim"
 	tell gate "ROLLBACK;"
 	wait_for 20 said "cannot store.*Deadlock found.*1213"
 	wait_for 10 answered rival claimed
-	ends "$sunk"
+	outlasted "$sunk" "$records"
 }
 
 # waits_for_table PATTERN: whether a statement like that waits for a table's lock
@@ -184,9 +123,9 @@ waits_for_table() {
 }
 
 @test "nfsink-mysql: a table that is dropped under it is made again, and what had not been stored is stored once" {
-	begun --aggregates off --connections 1
+	begun nfsink-mysql --linger 100ms --aggregates off --connections 1
 	stream 100
-	session holder
+	session_my holder
 	tell holder "LOCK TABLES goflow_records WRITE; SELECT 'locked';"
 	wait_for 10 answered holder locked
 	cat stream >&9 &
@@ -195,7 +134,7 @@ waits_for_table() {
 	tell holder "DROP TABLE goflow_records; UNLOCK TABLES;"
 	wait "$writer"
 	exec 9>&-
-	ends "$sunk"
+	outlasted "$sunk" "$records"
 	same 2 "$(grep -c 'table made' err)" "tables made"
 }
 
@@ -206,47 +145,44 @@ waits_for_table() {
 	chown "$my_user" "$small"
 	for method in bulk load; do
 		table=goflow_$method
-		begun --aggregates off --batch 5000 --method "$method" --table "$table"
+		begun nfsink-mysql --linger 100ms --aggregates off --batch 5000 --method "$method" --table "$table"
 		stream 100
 		dd if=/dev/zero of="$small/ballast" bs=4k 2>/dev/null || true # until it is full
 		cat stream >&9 &
 		writer=$!
 		wait_for 20 said "cannot store.*'$table' is full (error 1114)"
-		lag=$(of_sink .lag_ms)
-		lags() { [ "$(of_sink .lag_ms)" -gt "$lag" ]; }
+		lag=$(of_stage nfsink-mysql .lag_ms)
+		lags() { [ "$(of_stage nfsink-mysql .lag_ms)" -gt "$lag" ]; }
 		wait_for 10 lags
-		[ "$(of_sink .counters.waiting)" -gt 0 ] || fail "nothing is in hand"
+		[ "$(of_stage nfsink-mysql .counters.waiting)" -gt 0 ] || fail "nothing is in hand"
 		rm "$small/ballast"
 		wait "$writer"
 		exec 9>&-
-		ends "$sunk" $((first + records))
+		outlasted "$sunk" $((first + records))
 		ask_my "DROP TABLE $table, ${table}_ledger"
 	done
 }
 
-# peak: the most memory that the sink has had, in KiB
-peak() { awk '/^VmHWM:/ { print $2 }' "/proc/$sunk/status"; }
-
 @test "nfsink-mysql: in an outage, with its input kept full, it takes less than 64 MiB" {
 	! sanitized || skip "built with a sanitizer"
 	own_server
-	begun
+	begun nfsink-mysql --linger 100ms
 	stream 200
 	kill -STOP "$(cat "$my_dir/pid")"
 	cat stream >&9 &
 	writer=$!
-	full() { [ "$(of_sink .counters.waiting)" -ge 60000 ] && ! ended "$writer"; } # three batches: it reads no more
+	full() { [ "$(of_stage nfsink-mysql .counters.waiting)" -ge 60000 ] && ! ended "$writer"; } # three batches: it reads no more
 	wait_for 30 full
-	[ "$(peak)" -lt 65536 ] || fail "$(peak) KiB while the server is frozen"
+	[ "$(peak "$sunk")" -lt 65536 ] || fail "$(peak "$sunk") KiB while the server is frozen"
 	end_mariadb KILL
 	wait_for 30 said "cannot store"
 	full
-	[ "$(peak)" -lt 65536 ] || fail "$(peak) KiB while the server is away"
+	[ "$(peak "$sunk")" -lt 65536 ] || fail "$(peak "$sunk") KiB while the server is away"
 	run_mariadb
 	wait "$writer"
-	[ "$(peak)" -lt 65536 ] || fail "$(peak) KiB when it caught up"
+	[ "$(peak "$sunk")" -lt 65536 ] || fail "$(peak "$sunk") KiB when it caught up"
 	exec 9>&-
-	ends "$sunk" $((first + records))
+	outlasted "$sunk" $((first + records))
 }
 
 @test "nfsink-mysql: a server that asks for a file is given none" {

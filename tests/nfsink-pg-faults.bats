@@ -5,9 +5,6 @@
 load helpers
 load servers
 
-ID=000102030405060708090a0b0c0d0e0f
-OTHER_ID=0f0e0d0c0b0a09080706050403020100
-
 setup_file() {
 	[ -z "$(postgres_bin)" ] || start_postgres
 }
@@ -39,52 +36,9 @@ teardown() {
 	[ -z "${own:-}" ] || remove_postgres
 }
 
-# stream LOOPS [STREAM-ID]: a saved flow stream, ./stream, and $records, how many it holds
-stream() {
-	nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" --loop "$1" 2>/dev/null |
-		nfdecode --stream-id "${2:-$ID}" >stream 2>stream.err
-	records=$(total stream.err written)
-	[ "$records" -gt 0 ]
-}
-
 count() { ask_pg "SELECT count(*) FROM goflow_records"; }
 
 stored() { [ "$(count)" -eq "$1" ]; }
-
-said() { grep -q "$1" err; }
-
-# runs [OPTION...]: a sink whose input is descriptor 9; $sunk is its process id
-runs() {
-	mkfifo in
-	exec 8<>in # neither of the ends waits for the other
-	background nfsink-pg "$@" <in 2>err 8>&-
-	sunk=$pid
-	exec 9>in 8>&-
-}
-
-# ends PID ROWS: the sink is waited for, has stored all, and said once that it could not and once that it can
-ends() {
-	wait_for 30 ended "$1"
-	wait "$1" || fail "exit $?: $(cat err)"
-	same "$2" "$(count)" "rows"
-	same 1 "$(grep -c 'cannot store' err)" "complaints"
-	same 1 "$(grep -c 'storing again' err)" "ends of an outage"
-}
-
-# of_sink JQ: an expression over the sink's status
-of_sink() {
-	nfctl status --json | jq -r "first(.. | objects | select(.program? == \"nfsink-pg\")) | $1"
-}
-
-# session NAME: a client of the administrator's, which `tell` gives statements
-session() {
-	mkfifo "$1.sql"
-	background psql -U admin -XAtq <>"$1.sql" >"$1.out" 2>&1 9>&-
-}
-
-tell() { echo "$2" >"$1.sql"; }
-
-answered() { grep -qx "$2" "$1.out"; }
 
 # waits PATTERN: whether a statement like that waits for a lock; of others' sessions only the administrator sees it
 waits() {
@@ -101,26 +55,21 @@ waits() {
 	chown postgres: "$small"
 	psql -U admin -qc "CREATE TABLESPACE small LOCATION '$small'" -c "GRANT CREATE ON TABLESPACE small TO goflow" \
 		-c "ALTER DATABASE goflow SET default_tablespace = small"
-	stream 10 "$OTHER_ID"
-	first=$records
-	cp stream first
+	begun nfsink-pg --aggregates off --batch 5000
 	stream 200
-	runs --aggregates off --batch 5000
-	cat first >&9
-	wait_for 20 stored "$first"
 	dd if=/dev/zero of="$small/ballast" bs=4k 2>/dev/null || true # until it is full
 	cat stream >&9 &
 	writer=$!
 	wait_for 20 said "cannot store.*No space left on device"
-	lag=$(of_sink .lag_ms)
-	lags() { [ "$(of_sink .lag_ms)" -gt "$lag" ]; }
+	lag=$(of_stage nfsink-pg .lag_ms)
+	lags() { [ "$(of_stage nfsink-pg .lag_ms)" -gt "$lag" ]; }
 	wait_for 10 lags
-	[ "$(of_sink .counters.waiting)" -gt 0 ] || fail "nothing is in hand"
+	[ "$(of_stage nfsink-pg .counters.waiting)" -gt 0 ] || fail "nothing is in hand"
 	same "$first" "$(count)"
 	rm "$small/ballast"
 	wait "$writer"
 	exec 9>&-
-	ends "$sunk" $((first + records))
+	outlasted "$sunk" $((first + records))
 }
 
 @test "nfsink-pg: the victim of a deadlock is stored at the next attempt" {
@@ -132,13 +81,13 @@ waits() {
 	ask_pg "TRUNCATE goflow_records, goflow_ledger"
 	claim="INSERT INTO goflow_ledger VALUES ('$ID'"
 	# the gate has the last frame's key: the sink waits there, holding the first one's, before it takes the table
-	session gate
+	session_pg gate
 	tell gate "BEGIN; $claim, $last, $last, now()); SELECT 'shut';"
 	wait_for 10 answered gate shut
 	background nfsink-pg --aggregates off --connections 1 <stream 2>err
 	sunk=$pid
 	wait_for 10 waits 'BEGIN; INSERT INTO "goflow_ledger"%'
-	session rival
+	session_pg rival
 	tell rival "SET deadlock_timeout = '10min'; BEGIN; LOCK TABLE goflow_records IN SHARE MODE; SELECT 'locked';"
 	wait_for 10 answered rival locked
 	tell rival "$claim, $first, $first, now()); SELECT 'claimed'; ROLLBACK;"
@@ -146,31 +95,26 @@ waits() {
 	tell gate "ROLLBACK;"
 	wait_for 20 said "cannot store.*deadlock detected"
 	wait_for 10 answered rival claimed
-	ends "$sunk" "$records"
+	outlasted "$sunk" "$records"
 }
 
 @test "nfsink-pg: a locked table is said once and waited for" {
 	stream 20
 	nfsink-pg --aggregates off </dev/null 2>err
-	session holder
+	session_pg holder
 	tell holder "BEGIN; LOCK TABLE goflow_records IN ACCESS EXCLUSIVE MODE; SELECT 'locked';"
 	wait_for 10 answered holder locked
 	background nfsink-pg --aggregates off <stream 2>err
 	sunk=$pid
 	wait_for 30 said "cannot store.*lock timeout"
 	tell holder "ROLLBACK;"
-	ends "$sunk" "$records"
+	outlasted "$sunk" "$records"
 }
 
 @test "nfsink-pg: a server that becomes read-only is said once and waited for" {
 	own_server
-	stream 10 "$OTHER_ID"
-	first=$records
-	cp stream first
+	begun nfsink-pg --aggregates off --batch 5000
 	stream 100
-	runs --aggregates off --batch 5000
-	cat first >&9
-	wait_for 20 stored "$first"
 	psql -U admin -qc "ALTER SYSTEM SET default_transaction_read_only = on" -c "SELECT pg_reload_conf()" >/dev/null
 	read_only() { [ "$(ask_pg "SHOW default_transaction_read_only")" = "$1" ]; }
 	wait_for 10 read_only on
@@ -181,18 +125,13 @@ waits() {
 	psql -U admin -qc "ALTER SYSTEM RESET default_transaction_read_only" -c "SELECT pg_reload_conf()" >/dev/null
 	wait "$writer"
 	exec 9>&-
-	ends "$sunk" $((first + records))
+	outlasted "$sunk" $((first + records))
 }
 
 @test "nfsink-pg: a table that is dropped under it is made again, and what had not been stored is stored once" {
-	stream 10 "$OTHER_ID"
-	first=$records
-	cp stream first
+	begun nfsink-pg --aggregates off --connections 1
 	stream 100
-	runs --aggregates off --connections 1
-	cat first >&9
-	wait_for 20 stored "$first"
-	session holder
+	session_pg holder
 	tell holder "BEGIN; LOCK TABLE goflow_records IN ACCESS EXCLUSIVE MODE; SELECT 'locked';"
 	wait_for 10 answered holder locked
 	cat stream >&9 &
@@ -201,7 +140,7 @@ waits() {
 	tell holder "DROP TABLE goflow_records; COMMIT;"
 	wait "$writer"
 	exec 9>&-
-	ends "$sunk" "$records"
+	outlasted "$sunk" "$records"
 	grep -q 'table "goflow_records" made' err || fail "$(cat err)"
 }
 
@@ -247,7 +186,7 @@ refused() {
 	run nfsink-pg --retry 300ms -d "host=127.0.0.1 dbname=goflow sslmode=verify-full sslrootcert=keys/ca.pem" </dev/null
 	[[ $status == 69 && $output == *"does not match host name"* ]] || fail "another name: $status $output"
 	refused "no encryption" sslmode=disable
-	runs --aggregates off -d "host=localhost hostaddr=127.0.0.1 dbname=goflow sslmode=verify-full sslrootcert=keys/ca.pem"
+	fed nfsink-pg --aggregates off -d "host=localhost hostaddr=127.0.0.1 dbname=goflow sslmode=verify-full sslrootcert=keys/ca.pem"
 	encrypted() {
 		[ "$(ask_pg "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'nfsink-pg'")" = t ]
 	}
@@ -270,38 +209,30 @@ gone() {
 	done
 }
 
-# peak: the most memory that the sink has had, in KiB
-peak() { awk '/^VmHWM:/ { print $2 }' "/proc/$sunk/status"; }
-
 @test "nfsink-pg: in an outage, with its input kept full, it takes less than 64 MiB" {
 	! sanitized || skip "built with a sanitizer"
 	own_server
-	stream 10 "$OTHER_ID"
-	first=$records
-	cp stream first
+	begun nfsink-pg
 	stream 200
-	runs
-	cat first >&9
-	wait_for 20 stored "$first"
 	frozen=$(server_processes)
 	# shellcheck disable=SC2086 # one word each
 	kill -STOP $frozen
 	cat stream >&9 &
 	writer=$!
-	full() { [ "$(of_sink .counters.waiting)" -ge 60000 ] && ! ended "$writer"; } # three batches: it reads no more
+	full() { [ "$(of_stage nfsink-pg .counters.waiting)" -ge 60000 ] && ! ended "$writer"; } # three batches: it reads no more
 	wait_for 30 full
-	[ "$(peak)" -lt 65536 ] || fail "$(peak) KiB while the server is frozen"
+	[ "$(peak "$sunk")" -lt 65536 ] || fail "$(peak "$sunk") KiB while the server is frozen"
 	# shellcheck disable=SC2086
 	kill -KILL $frozen
 	wait_for 30 said "cannot store"
 	full
-	[ "$(peak)" -lt 65536 ] || fail "$(peak) KiB while the server is away"
+	[ "$(peak "$sunk")" -lt 65536 ] || fail "$(peak "$sunk") KiB while the server is away"
 	# shellcheck disable=SC2086
 	wait_for 10 gone $frozen
 	frozen=
 	run_postgres
 	wait "$writer"
-	[ "$(peak)" -lt 65536 ] || fail "$(peak) KiB when it caught up"
+	[ "$(peak "$sunk")" -lt 65536 ] || fail "$(peak "$sunk") KiB when it caught up"
 	exec 9>&-
-	ends "$sunk" $((first + records))
+	outlasted "$sunk" $((first + records))
 }

@@ -4,9 +4,6 @@
 load helpers
 load servers
 
-TOOLS=$BATS_TEST_DIRNAME/tools
-ID=000102030405060708090a0b0c0d0e0f
-
 setup_file() {
 	! has_timescale || start_postgres shared_preload_libraries=timescaledb timescaledb.telemetry_level=off
 }
@@ -150,7 +147,7 @@ chunks() {
 }
 
 @test "nfsink-pg timescale: a stream that arrives again and rival writers store each record once" {
-	nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" --loop 200 2>/dev/null | nfdecode --stream-id $ID >stream 2>stream.err
+	nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" --loop 200 2>/dev/null | nfdecode --stream-id "$ID" >stream 2>stream.err
 	records=$(total stream.err written)
 	for i in 1 2; do
 		nfsink-pg --batch $((1500 + i * 170)) <stream 2>err$i &

@@ -4,8 +4,6 @@
 load helpers
 load servers
 
-ID=000102030405060708090a0b0c0d0e0f
-
 setup_file() {
 	[ -z "$(postgres_bin)" ] || start_postgres
 }
@@ -112,15 +110,19 @@ agree() {
 
 @test "nfsink-pg upkeep: a table without partitions is pruned while inserting goes on" {
 	ask_pg "CREATE TABLE goflow_records (last_switched timestamptz NOT NULL, src_port integer);
-		INSERT INTO goflow_records SELECT now() - interval '20 days' FROM generate_series(1, 60000)"
+		INSERT INTO goflow_records SELECT now() - interval '20 days' FROM generate_series(1, 300000)"
 	mkfifo in
 	nfsink-pg --aggregates off --max-age 10 --linger 10ms --batch 100 <in 2>err &
 	pid=$!
 	exec 9>in
-	while ! ended $pid && [ "$(ask_pg "SELECT count(*) FROM goflow_records WHERE src_port IS NULL")" -gt 0 ]; do
+	old() { ask_pg "SELECT count(*) FROM goflow_records WHERE src_port IS NULL"; }
+	sent=0
+	some_more() {
 		lines 0 200 >&9
-		sent=$((${sent:-0} + 200))
-	done
+		sent=$((sent + 200))
+		[ "$(old)" -eq 0 ]
+	}
+	wait_for 60 some_more
 	exec 9>&-
 	wait $pid || fail "$(cat err)"
 	same "$sent" "$(count)"
@@ -200,7 +202,7 @@ oldest() { ask_pg "SELECT min(bucket)::date - current_date FROM $1"; }
 	for k in 1 2 3; do
 		nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v5.pcap" --loop 3 2>/dev/null | nfdecode --stream-id 0${k}0102030405060708090a0b0c0d0e0f 2>/dev/null
 	done >streams
-	nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" --loop 100 2>/dev/null | nfdecode --stream-id $ID 2>/dev/null >stream
+	nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" --loop 100 2>/dev/null | nfdecode --stream-id "$ID" 2>/dev/null >stream
 	cat streams stream | sink --batch 100
 	same 4 "$(count goflow_ledger)"
 	[ "$(ask_pg "SELECT max(last - first) FROM goflow_ledger")" -gt 5 ]
@@ -217,11 +219,18 @@ oldest() { ask_pg "SELECT min(bucket)::date - current_date FROM $1"; }
 	same 0 "$(ask_pg "SELECT count(*) FROM pg_class WHERE relname = 'goflow_minute'")"
 }
 
-@test "nfsink-pg upkeep: several sinks started at once make one schema" {
+@test "nfsink-pg upkeep: several sinks started at once make one schema, one after the other" {
+	session_pg holder
+	tell holder "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('goflow goflow_records', 0)); SELECT 'locked';"
+	wait_for 10 answered holder locked
 	for k in 1 2 3 4; do
 		lines 0 100 | nfsink-pg --batch 10 2>err$k &
 		pids="${pids:-} $!"
 	done
+	waiting() { [ "$(ask_pg "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")" -ge 4 ]; }
+	wait_for 10 waiting
+	same "" "$(ask_pg "SELECT relname FROM pg_class WHERE relname LIKE 'goflow%'")" "while another holds the lock"
+	tell holder "ROLLBACK;"
 	for pid in $pids; do
 		wait "$pid" || fail "$(cat err?)"
 	done

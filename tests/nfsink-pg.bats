@@ -4,9 +4,6 @@
 load helpers
 load servers
 
-TOOLS=$BATS_TEST_DIRNAME/tools
-ID=000102030405060708090a0b0c0d0e0f
-
 setup_file() {
 	[ -z "$(postgres_bin)" ] || start_postgres
 }
@@ -34,21 +31,11 @@ teardown() {
 	[ -z "${own:-}" ] || remove_postgres
 }
 
-# stream [LOOPS [CAPTURE]]: a saved flow stream, ./stream, and $records, how many it holds
-stream() {
-	nfrecv -r "$GOFLOW_EXAMPLES/${2:-softflowd-v9}.pcap" --loop "${1:-1}" 2>/dev/null |
-		nfdecode --stream-id $ID >stream 2>stream.err
-	records=$(total stream.err written)
-	[ "$records" -gt 0 ]
-}
-
 sink() { nfsink-pg --aggregates off "$@" 2>>err; }
 
 count() { ask_pg "SELECT count(*) FROM goflow_records"; }
 
 stored() { [ "$(count)" -ge "$1" ]; }
-
-said() { grep -q "$1" err; }
 
 # compared STREAM LINES: the rows are the records
 compared() {
@@ -182,6 +169,32 @@ compared() {
 	[[ $output == *"--database"* ]]
 	run nfsink-pg -d "host=h password=hush" </dev/null
 	[[ $output == *SQL_PASSWORD*PGPASSWORD*passfile* ]] || fail "$output"
+}
+
+@test "nfsink-pg: a connection is told by libpq's environment, a string, a URL or a service, its password by the environment" {
+	own_server
+	stream
+	psql -U admin -qc "ALTER ROLE goflow PASSWORD 'a secret'"
+	printf '%s\n' "local all admin trust" "host all goflow 127.0.0.1/32 scram-sha-256" >"$pg_dir/data/pg_hba.conf"
+	end_postgres
+	run_postgres
+	printf '%s\n' "[flows]" "host=127.0.0.1" "port=$PGPORT" "dbname=goflow" "user=goflow" >service
+	stored_by() {
+		psql -U admin -d goflow -qc "DROP TABLE IF EXISTS goflow_records, goflow_ledger"
+		"$@" --aggregates off <stream 2>err || fail "$*: $(cat err)"
+		same "$records" "$(psql -U admin -d goflow -XAtc 'SELECT count(*) FROM goflow_records')" "$*"
+	}
+	port=$PGPORT
+	export SQL_PASSWORD="a secret" PGPASSWORD=another
+	stored_by env PGHOST=127.0.0.1 nfsink-pg
+	stored_by env -u PGDATABASE -u PGUSER nfsink-pg -d "host=127.0.0.1 port=$port dbname=goflow user=goflow"
+	stored_by env -u PGDATABASE -u PGUSER nfsink-pg -d "postgresql://goflow@127.0.0.1:$port/goflow"
+	stored_by env -u PGHOST -u PGPORT -u PGDATABASE -u PGUSER PGSERVICEFILE=service PGSERVICE=flows nfsink-pg
+	unset SQL_PASSWORD
+	stored_by env PGHOST=127.0.0.1 PGPASSWORD="a secret" nfsink-pg
+	PGHOST=127.0.0.1 run nfsink-pg --retry 300ms </dev/null
+	same 69 "$status" "with a wrong password"
+	[[ $output == *"password authentication failed"* && $output != *another* ]] || fail "$output"
 }
 
 @test "nfsink-pg: a time too far from its receipt is replaced by it, and no partition is made for it" {

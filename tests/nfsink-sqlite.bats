@@ -3,9 +3,6 @@
 
 load helpers
 
-TOOLS=$BATS_TEST_DIRNAME/tools
-ID=000102030405060708090a0b0c0d0e0f
-
 setup() {
 	goflow_setup
 	need_command sqlite3 python3
@@ -14,14 +11,6 @@ setup() {
 }
 
 ask() { sqlite3 "$DB" "$1"; }
-
-# stream [LOOPS [CAPTURE]]: a saved flow stream, $BATS_TEST_TMPDIR/stream, and $records, how many it holds
-stream() {
-	nfrecv -r "$GOFLOW_EXAMPLES/${2:-softflowd-v9}.pcap" --loop "${1:-1}" 2>/dev/null |
-		nfdecode --stream-id $ID >"$BATS_TEST_TMPDIR/stream" 2>"$BATS_TEST_TMPDIR/stream.err"
-	records=$(total "$BATS_TEST_TMPDIR/stream.err" written)
-	[ "$records" -gt 0 ]
-}
 
 sink() { nfsink-sqlite -d "$DB" "$@" 2>>"$BATS_TEST_TMPDIR/err"; }
 

@@ -7,9 +7,6 @@ load helpers
 load servers
 load kafka/broker
 
-TOOLS=$BATS_TEST_DIRNAME/tools
-ID=000102030405060708090a0b0c0d0e0f
-
 setup_file() {
 	! has_kafka || start_kafka
 	[ -z "$(postgres_bin)" ] || start_postgres
@@ -31,15 +28,6 @@ setup() {
 	new_database "s$BATS_TEST_NUMBER"
 }
 
-# stream [LOOPS [STREAM-ID]]: a saved flow stream, ./stream, its JSON ./lines, and $records
-stream() {
-	nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" --loop "${1:-1}" 2>/dev/null |
-		nfdecode --stream-id "${2:-$ID}" >stream 2>stream.err
-	records=$(total stream.err written)
-	reframe -j <stream >lines
-	[ "$records" -gt 0 ]
-}
-
 # fill FORMAT PARTITIONS < STREAM: a topic of it
 fill() { nfsink-kafka --connections 1 --format "$1" --create-topic "$2:1" 2>>fill.err || fail "$(cat fill.err)"; }
 
@@ -53,8 +41,6 @@ source_to() {
 
 count() { ask_pg "SELECT count(*) FROM goflow_records"; }
 stored() { [ "$(count)" -ge "$1" ]; }
-said() { grep -q "$1" "${2:-err}"; }
-
 # status NAME: of the kafka object of the one member that runs
 status_of() { nfctl status --json | jq -s "first(.. | objects | .kafka // empty) | $1"; }
 is_read() { [ "$(status_of .lag)" = 0 ] && [ "$(status_of '.partitions | length')" = "${1:-1}" ]; }
@@ -79,8 +65,14 @@ whole() {
 	[ "$status" -eq 0 ] || fail "$output"
 }
 
+# stream_and_lines [LOOPS [STREAM-ID]]: ./stream, $records, and the records as JSON, ./lines
+stream_and_lines() {
+	stream "$@"
+	reframe -j <stream >lines
+}
+
 @test "nfsrc-kafka: each format comes back from three partitions as the records that they were" {
-	stream 20
+	stream_and_lines 20
 	for format in json protobuf binary; do
 		KAFKA_TOPIC=$KAFKA_TOPIC-$format fill "$format" 3 <stream
 		ask_pg 'DROP TABLE IF EXISTS goflow_records, goflow_ledger'
@@ -96,7 +88,7 @@ whole() {
 }
 
 @test "nfsrc-kafka: without a sink the stream goes to standard output, and what was written is committed" {
-	stream 20
+	stream_and_lines 20
 	fill binary 1 <stream
 	background nfsrc-kafka --format binary >out 2>err
 	wait_for 20 is_read
@@ -117,7 +109,7 @@ whole() {
 }
 
 @test "nfsrc-kafka: members and sinks that are killed with -9 lose and double nothing, in both formats" {
-	stream 120
+	stream_and_lines 120
 	for format in json binary; do
 		KAFKA_TOPIC=$KAFKA_TOPIC-$format
 		export KAFKA_TOPIC
@@ -148,7 +140,7 @@ whole() {
 }
 
 @test "nfsrc-kafka: members that come, leave and are killed share the partitions, and each record is there once" {
-	stream 200
+	stream_and_lines 200
 	fill json 3 </dev/null
 	source_to err1 json -X session.timeout.ms=6000
 	first=$pid
@@ -175,7 +167,7 @@ whole() {
 }
 
 @test "nfsrc-kafka: json offsets that are read again by another group are not doubled; another epoch is another stream" {
-	stream 10
+	stream_and_lines 10
 	fill json 2 <stream
 	for run in "-g one" "-g two" "-g three --epoch second"; do
 		# shellcheck disable=SC2086 # options
@@ -188,7 +180,7 @@ whole() {
 }
 
 @test "nfsrc-kafka: a topic that is made anew under a member ends it with 78, which names --epoch" {
-	stream 5
+	stream_and_lines 5
 	fill json 1 <stream
 	source_to err json
 	wait_for 30 is_read
@@ -204,7 +196,7 @@ whole() {
 }
 
 @test "nfsrc-kafka: offsets of the group that are set back are read again, and not doubled" {
-	stream
+	stream_and_lines
 	fill json 1 <stream
 	source_to err json
 	wait_for 30 is_read
@@ -219,7 +211,7 @@ whole() {
 }
 
 @test "nfsrc-kafka: damaged messages are counted by cause, said and passed over" {
-	stream 3
+	stream_and_lines 3
 	fill json 1 <lines
 	printf '{"last_switched":\n{}x\n' | kcat -P -b "$KAFKA_SERVER" -t "$KAFKA_TOPIC"
 	echo "key:" | kcat -P -b "$KAFKA_SERVER" -t "$KAFKA_TOPIC" -K: -Z
@@ -237,7 +229,7 @@ whole() {
 	kcat -P -b "$KAFKA_SERVER" -t "$KAFKA_TOPIC" twice
 	sed 's/./X/2500' <torn >spoilt
 	kcat -P -b "$KAFKA_SERVER" -t "$KAFKA_TOPIC" spoilt
-	stream 1 "${ID//0/f}"
+	stream_and_lines 1 "${ID//0/f}"
 	fill binary 1 <stream
 	ask_pg 'DROP TABLE goflow_records, goflow_ledger'
 	source_to err2 binary
@@ -248,7 +240,7 @@ whole() {
 }
 
 @test "nfsrc-kafka: what the sink cannot store is not committed, and its exit status is passed on" {
-	stream 3
+	stream_and_lines 3
 	fill json 1 <stream
 	code=0
 	nfsrc-kafka -- nfsink-pg -d "host=$BATS_TEST_TMPDIR port=1" --retry 4s 2>err || code=$?
@@ -265,7 +257,7 @@ whole() {
 }
 
 @test "nfsrc-kafka: a sink whose database is frozen is not overfed, and nothing is lost" {
-	stream 100
+	stream_and_lines 100
 	fill json 2 <stream
 	source_to err json
 	wait_for 30 stored 1

@@ -3,19 +3,10 @@
 
 load helpers
 
-TOOLS=$BATS_TEST_DIRNAME/tools
-
 setup() {
 	goflow_setup
 	need_command python3
 	cd "$BATS_TEST_TMPDIR" || return
-}
-
-# stream [LOOPS]: a saved flow stream, ./stream, and $records, how many it holds
-stream() {
-	nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" --loop "${1:-1}" 2>/dev/null | nfdecode >stream 2>stream.err
-	records=$(total stream.err written)
-	[ "$records" -gt 0 ]
 }
 
 # stuck NAME: a pipe that nobody reads, held open by descriptor 9
@@ -41,8 +32,6 @@ ends() {
 	same "$1" "$code" "exit code"
 }
 
-has_said() { grep -q "$1" err; }
-
 @test "nftee: a reader that stands still holds up no other, and misses whole frames, which are counted" {
 	stream 400
 	stuck slow
@@ -61,7 +50,7 @@ has_said() { grep -q "$1" err; }
 	exec 8>&-
 	ends 1 "$tee"
 	wait "$reader"
-	has_said "too slow: frames are dropped output=slow" || fail "$(cat err)"
+	said "too slow: frames are dropped output=slow" || fail "$(cat err)"
 	dropped=$(total err dropped)
 	[ "$dropped" -gt 0 ]
 	same "$records" "$((dropped + $(total err passed)))"
@@ -111,7 +100,7 @@ grown() { [ "$(stat -c %s "$1")" -ge "$2" ]; }
 	: <gone
 	ends 1 "$tee"
 	exec 9>&-
-	has_said "the reader has gone away"
+	said "the reader has gone away"
 }
 
 @test "nftee: SIGTERM drains; a reader that takes nothing is given up after the deadline" {
@@ -122,7 +111,7 @@ grown() { [ "$(stat -c %s "$1")" -ge "$2" ]; }
 	wait_for 20 copied fast
 	kill -TERM "$tee"
 	ends 1 "$tee"
-	has_said "stopped before all was written" || fail "$(cat err)"
+	said "stopped before all was written" || fail "$(cat err)"
 	exec 9>&-
 }
 

@@ -3,7 +3,6 @@
 
 load helpers
 
-TOOLS=$BATS_TEST_DIRNAME/tools
 PROTO=${GOFLOW_BIN%/bin}/proto
 
 setup() {
@@ -21,8 +20,8 @@ setup() {
 # agree NAME: the messages of the flow stream `flows`, of both kinds, say what its JSON lines say
 agree() {
 	reframe -j <flows >lines
-	toproto <flows >own
-	toproto -2 <flows >goflow2
+	reframe -p <flows >own
+	reframe -2 <flows >goflow2
 	for form in own goflow2; do
 		run "$python" "$TOOLS/protodiff.py" . "$form" "$form" lines
 		[ "$status" -eq 0 ] || fail "$1: $output"

@@ -180,3 +180,23 @@ s = socket.socket()
 s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])'
 }
+
+# Clients that stand in the way -------------------------------------------------------------------
+
+# session NAME CLIENT...: a client of a server, which `tell` gives statements
+session() {
+	local name=$1
+	shift
+	mkfifo "$name.sql"
+	background "$@" <>"$name.sql" >"$name.out" 2>&1 9>&-
+}
+
+# session_pg NAME, session_my NAME: of the administrator's
+session_pg() { session "$1" psql -U admin -XAtq; }
+session_my() { session "$1" mariadb --no-defaults -S "$MYSQL_UNIX_PORT" -u root -N --unbuffered "$SQL_DB"; }
+
+# tell NAME STATEMENTS
+tell() { echo "$2" >"$1.sql"; }
+
+# answered NAME LINE: whether it has, with such a line
+answered() { grep -qx "$2" "$1.out"; }

@@ -1,10 +1,10 @@
 /* reframe: the flow stream or JSON lines from standard input, to the flow stream on standard
  * output.
  *
- *   reframe [-j] [-n RECORDS]
+ *   reframe [-j | -p | -2] [-n RECORDS]
  *
- * -j writes JSON lines instead; -n cuts a frame after so many records. Fails if any of it could not
- * be read. */
+ * -j writes JSON lines instead, -p protobuf messages, FlowRecord, each behind its length, -2 those
+ * of GoFlow2; -n cuts a frame after so many records. Fails if any of it could not be read. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +14,14 @@
 #include "lib/err.h"
 #include "lib/input.h"
 #include "lib/jsonl.h"
+#include "lib/proto.h"
 
 struct reframe {
-	bool json;
+	int form; /* the option's letter; 0: frames */
 	uint32_t cut;
 	struct stream_writer *writer;
-	char *line;
+	struct proto_writer *proto;
+	char *text;
 };
 
 static int write_out(void *ctx, const void *data, size_t len)
@@ -28,11 +30,21 @@ static int write_out(void *ctx, const void *data, size_t len)
 	return fwrite(data, 1, len, stdout) == len ? 0 : ERR_IO;
 }
 
+/* The record as text or a message; 0: it does not fit. */
+static size_t form(struct reframe *o, const struct record *r)
+{
+	switch (o->form) {
+	case 'j': return jsonl_write(r, o->text, JSONL_LINE_MAX);
+	case 'p': return proto_write(o->proto, r, true, o->text, JSONL_LINE_MAX);
+	default: return proto_write_goflow2(r, true, o->text, JSONL_LINE_MAX);
+	}
+}
+
 static int put(struct reframe *o, const struct record *r)
 {
-	if (o->json) {
-		size_t len = jsonl_write(r, o->line, JSONL_LINE_MAX);
-		return len > 0 ? write_out(NULL, o->line, len) : ERR_TOO_LARGE;
+	if (o->form) {
+		size_t len = form(o, r);
+		return len > 0 ? write_out(NULL, o->text, len) : ERR_TOO_LARGE;
 	}
 	int err = stream_put(o->writer, r, 0);
 	if (err == 0 && stream_pending(o->writer) == o->cut)
@@ -70,7 +82,7 @@ static int copy(struct reframe *o, struct input *in, struct record *r)
 	if (counts.bad_lines || counts.unknown_keys || counts.stream.damaged ||
 		counts.stream.skipped_bytes)
 		return ERR_FRAME_FORMAT;
-	return o->json ? 0 : stream_flush(o->writer, 0);
+	return o->form ? 0 : stream_flush(o->writer, 0);
 }
 
 int main(int argc, char **argv)
@@ -79,18 +91,20 @@ int main(int argc, char **argv)
 	struct record r;
 	int c;
 
-	while ((c = getopt(argc, argv, "jn:")) != -1) {
-		if (c == 'j')
-			o.json = true;
-		else if (c == 'n')
+	while ((c = getopt(argc, argv, "jp2n:")) != -1) {
+		if (c == 'n')
 			o.cut = (uint32_t)strtoul(optarg, NULL, 10);
-		else
+		else if (c == '?')
 			return 64;
+		else
+			o.form = c;
 	}
 	struct input *in = input_new();
 	o.writer = stream_writer_new(NULL, write_out, NULL);
-	o.line = malloc(JSONL_LINE_MAX);
-	int err = in && o.writer && o.line && record_init(&r) == 0 ? copy(&o, in, &r) : ERR_MEMORY;
+	o.proto = proto_writer_new();
+	o.text = malloc(JSONL_LINE_MAX);
+	int err = in && o.writer && o.proto && o.text && record_init(&r) == 0 ? copy(&o, in, &r)
+									      : ERR_MEMORY;
 	if (err == 0 && fflush(stdout) != 0)
 		err = ERR_IO;
 	if (err < 0)
@@ -98,6 +112,7 @@ int main(int argc, char **argv)
 	record_release(&r);
 	stream_writer_free(o.writer);
 	input_free(in);
-	free(o.line);
+	proto_writer_free(o.proto);
+	free(o.text);
 	return err < 0;
 }
