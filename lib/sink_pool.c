@@ -223,6 +223,8 @@ static void give_back(struct pool *p, struct pool_batch *b, int err)
 {
 	pthread_mutex_lock(&p->lock);
 	b->state = err ? BATCH_READY : BATCH_DONE;
+	if (err && !p->error)
+		p->error = err; /* at once: no other connection is to take it as well */
 	pthread_cond_broadcast(&p->work); /* some wait until all are stored */
 	pthread_mutex_unlock(&p->lock);
 	wake_main(p);
@@ -293,6 +295,8 @@ static int make_ring(struct pool *p, unsigned count, int reject_fd)
 		if (!b || !(b->bytes = malloc(BATCH_BYTES)))
 			return ERR_MEMORY;
 		b->view.frames = b->frames;
+		if (p->ops->frame_room)
+			p->ops->frame_room(p->self, &b->before, &b->after);
 		b->rejects.fd = reject_fd;
 	}
 	return 0;
@@ -406,7 +410,7 @@ static const struct schema *find_schema(const struct pool_batch *b, const struct
 
 bool batch_has_room(const struct pool_batch *b, const struct frame *f)
 {
-	return b->used + f->len <= BATCH_BYTES && b->view.count < SINK_FRAMES_MAX &&
+	return b->used + b->before + f->len + b->after <= BATCH_BYTES && b->view.count < SINK_FRAMES_MAX &&
 	       (find_schema(b, f->schema) || b->schema_count < BATCH_SCHEMAS);
 }
 
@@ -422,8 +426,8 @@ void batch_add(struct pool_batch *b, const struct frame *f, uint64_t now_ns)
 	struct frame *copy = &b->frames[b->view.count++];
 	*copy = *f;
 	copy->schema = schema;
-	copy->payload = memcpy(b->bytes + b->used, f->payload, f->len);
-	b->used += f->len;
+	copy->payload = memcpy(b->bytes + b->used + b->before, f->payload, f->len);
+	b->used += b->before + f->len + b->after;
 	b->view.records += f->records;
 }
 

@@ -18,8 +18,9 @@ struct pool_batch {
 	struct frame frames[SINK_FRAMES_MAX];
 	struct schema schemas[BATCH_SCHEMAS]; /* copies: the reader's may be overwritten */
 	unsigned schema_count;
-	uint8_t *bytes; /* BATCH_BYTES: the frames' payloads */
+	uint8_t *bytes; /* BATCH_BYTES: the frames' payloads, each in its room */
 	size_t used;
+	size_t before, after; /* room around each payload: ops->frame_room */
 	uint64_t first_ns; /* when its first frame came, monotonic */
 	struct sink_result result;
 	struct reject_list rejects;

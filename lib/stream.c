@@ -60,9 +60,7 @@ void stream_writer_free(struct stream_writer *w)
 	free(w);
 }
 
-/* Puts the header before a payload that stands STREAM_HEADER behind `frame`, and the checksum after
- * it. */
-static size_t seal(uint8_t *frame, const struct frame *f)
+size_t stream_seal(const struct frame *f, uint32_t crc, uint8_t *frame)
 {
 	struct stream_header h = {
 		.mark = STREAM_MARK,
@@ -76,7 +74,6 @@ static size_t seal(uint8_t *frame, const struct frame *f)
 	};
 	h.crc = crc32c(0, &h, offsetof(struct stream_header, crc));
 	memcpy(frame, &h, sizeof h);
-	uint32_t crc = crc32c(0, frame + STREAM_HEADER, f->len);
 	memcpy(frame + STREAM_HEADER + f->len, &crc, sizeof crc);
 	return STREAM_HEADER + f->len + STREAM_TRAILER;
 }
@@ -86,7 +83,7 @@ size_t stream_frame(const struct frame *f, uint8_t *out, size_t cap)
 	if (f->len > STREAM_PAYLOAD_MAX || f->len + STREAM_HEADER + STREAM_TRAILER > cap)
 		return 0;
 	memcpy(out + STREAM_HEADER, f->payload, f->len);
-	return seal(out, f);
+	return stream_seal(f, crc32c(0, out + STREAM_HEADER, f->len), out);
 }
 
 /* Completes a frame of `len` bytes so far around its payload and hands it to the sink. */
@@ -98,7 +95,8 @@ static int send_frame(
 		.id = w->id,
 		.sequence = w->sequence,
 		.len = len - STREAM_HEADER};
-	return w->sink(w->ctx, frame, seal(frame, &f));
+	uint32_t crc = crc32c(0, frame + STREAM_HEADER, f.len);
+	return w->sink(w->ctx, frame, stream_seal(&f, crc, frame));
 }
 
 static int send_schema(struct stream_writer *w, uint64_t now_ns)

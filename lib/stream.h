@@ -61,6 +61,7 @@ struct frame {
 	uint32_t records;
 	const uint8_t *payload; /* borrowed; see who made it */
 	size_t len;
+	uint32_t crc; /* the payload's checksum as it was read, where numbered */
 	const struct schema *schema;
 };
 
@@ -101,6 +102,11 @@ const struct stream_counts *stream_counts(const struct stream_reader *r);
  * hold whatever `numbered` says. Returns the length, or 0 if it does not fit into cap or into a
  * frame. */
 size_t stream_frame(const struct frame *f, uint8_t *out, size_t cap);
+
+/* The same around a payload that already stands STREAM_HEADER behind `frame` and has STREAM_TRAILER of room after it;
+ * f->payload is not looked at. crc is the payload's CRC-32C, so that a checksum that was read goes on as it
+ * came. Returns the frame's length. */
+size_t stream_seal(const struct frame *f, uint32_t crc, uint8_t *frame);
 
 /* Records of a frame ---------------------------------------------------------------------------- */
 

@@ -132,7 +132,7 @@ static void count_missing(struct stream_reader *r, const struct stream_header *h
 
 /* A whole frame with its checksum holding: true if it is one to hand out. */
 static bool take_frame(struct stream_reader *r, const struct stream_header *h,
-	const uint8_t *payload, struct frame *f)
+	const uint8_t *payload, uint32_t crc, struct frame *f)
 {
 	bool is_schema = h->kind == FRAME_SCHEMA;
 	if (is_schema)
@@ -149,6 +149,7 @@ static bool take_frame(struct stream_reader *r, const struct stream_header *h,
 		.records = h->records,
 		.payload = payload,
 		.len = h->payload,
+		.crc = crc,
 		.schema = schema_of(r, h->schema),
 	};
 	if (!f->schema && !r->all) {
@@ -181,7 +182,7 @@ int stream_next(struct stream_reader *r, struct frame *f, bool last)
 			continue;
 		}
 		r->pos += total;
-		if (take_frame(r, &h, payload, f))
+		if (take_frame(r, &h, payload, crc, f))
 			return 1;
 	}
 	if (last)

@@ -1,7 +1,6 @@
 /* The format binary: a schema frame and a frame of records, so that each message can be read on its
  * own, by any version, from any partition and offset. The frame keeps its stream id and number. */
-#include <string.h>
-
+#include "lib/crc32c.h"
 #include "nfsink-kafka/nfsink_kafka.h"
 
 /* Packs the records of a frame that was written under another schema under our own, into out.
@@ -24,28 +23,62 @@ static size_t repack(
 	return len;
 }
 
-size_t format_binary(struct kafka_conn *c, size_t at, char *out, size_t cap)
+/* The frame before that of records. */
+static struct frame schema_frame(const struct frame *f)
+{
+	struct frame schema = {.kind = FRAME_SCHEMA, .id = f->id, .sequence = f->sequence};
+	schema.len = schema_payload(&schema.payload);
+	return schema;
+}
+
+/* What stands before a payload: the schema frame, and the header of its own. */
+static size_t head_len(void)
+{
+	const uint8_t *payload;
+	return STREAM_HEADER + schema_payload(&payload) + STREAM_TRAILER + STREAM_HEADER;
+}
+
+void binary_room(void *self, size_t *before, size_t *after)
+{
+	const struct kafka_sink *s = self;
+	*before = s->format->frame ? head_len() : 0;
+	*after = s->format->frame ? STREAM_TRAILER : 0;
+}
+
+/* The message of a frame of our own schema, around its payload; the checksum goes on as it came. */
+static size_t in_place(struct kafka_conn *c, const struct frame *f, const char **value)
+{
+	size_t before = head_len();
+	if (before + f->len + STREAM_TRAILER > BINARY_MAX)
+		return 0;
+	struct frame schema = schema_frame(f);
+	uint8_t *begin = (uint8_t *)f->payload - before; /* the batch's room, which is ours */
+	size_t head = stream_frame(&schema, begin, before);
+	uint32_t crc = f->numbered ? f->crc : crc32c(0, f->payload, f->len);
+	*value = (const char *)begin;
+	return head + stream_seal(f, crc, begin + head);
+}
+
+/* The message of a frame of another schema, packed anew into the scratch. */
+static size_t anew(struct kafka_conn *c, struct frame *f, const char **value)
+{
+	struct frame schema = schema_frame(f);
+	uint8_t *out = (uint8_t *)c->text;
+	uint8_t *packed = out + BINARY_MAX; /* behind the message */
+	size_t head = stream_frame(&schema, out, BINARY_MAX);
+	f->len = repack(c, f, packed, BINARY_MAX, &f->records);
+	f->payload = packed;
+	size_t len = f->len ? stream_frame(f, out + head, BINARY_MAX - head) : 0;
+	*value = c->text;
+	return len ? head + len : 0;
+}
+
+size_t format_binary(struct kafka_conn *c, size_t at, const char **value)
 {
 	struct frame f = c->batch->frames[at];
-	struct frame schema = {.kind = FRAME_SCHEMA, .schema = schema_own()};
-	uint8_t *bytes = (uint8_t *)out;
-	cap = cap < BINARY_MAX ? cap : BINARY_MAX;
 	if (!f.numbered) {
 		f.id = c->s->own_id;
 		f.sequence = c->own_first + at;
 	}
-	schema.id = f.id;
-	schema.sequence = f.sequence;
-	schema.len = schema_payload(&schema.payload);
-	size_t head = stream_frame(&schema, bytes, cap);
-	if (f.schema != schema_own()) {
-		/* behind the scratch that the message is written to */
-		uint8_t *packed = bytes + BINARY_MAX;
-		f.len = repack(c, &f, packed, BINARY_MAX, &f.records);
-		f.payload = packed;
-		if (!f.len)
-			return 0;
-	}
-	size_t len = stream_frame(&f, bytes + head, cap - head);
-	return len ? head + len : 0;
+	return f.schema == schema_own() ? in_place(c, &f, value) : anew(c, &f, value);
 }

@@ -113,6 +113,7 @@ static const struct sink_ops ops = {
 	.connections = 2,
 	.option = option,
 	.configured = configured,
+	.frame_room = binary_room,
 	.connection_new = producer_conn_new,
 	.connection_free = producer_conn_free,
 	.open = producer_open,

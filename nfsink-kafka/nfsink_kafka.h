@@ -25,8 +25,9 @@ struct format {
 	const char *name;
 	/* The message of a record into out: its length, 0 if it does not fit into cap. */
 	size_t (*record)(struct kafka_conn *c, const struct record *r, char *out, size_t cap);
-	/* The message of frame `at` of the batch, likewise. */
-	size_t (*frame)(struct kafka_conn *c, size_t at, char *out, size_t cap);
+	/* The message of frame `at` of the batch: its length, 0 if it is too long. *value is where it stands: in
+	 * the batch, or in c->text. */
+	size_t (*frame)(struct kafka_conn *c, size_t at, const char **value);
 };
 
 /* Records that were refused, by the broker's or the library's code. */
@@ -143,6 +144,9 @@ size_t format_proto(struct kafka_conn *c, const struct record *r, char *out, siz
 size_t format_proto_delimited(struct kafka_conn *c, const struct record *r, char *out, size_t cap);
 size_t format_goflow2(struct kafka_conn *c, const struct record *r, char *out, size_t cap);
 size_t format_goflow2_delimited(struct kafka_conn *c, const struct record *r, char *out, size_t cap);
-size_t format_binary(struct kafka_conn *c, size_t at, char *out, size_t cap);
+size_t format_binary(struct kafka_conn *c, size_t at, const char **value);
+
+/* The op frame_room: what format_binary writes around a payload. */
+void binary_room(void *self, size_t *before, size_t *after);
 
 #endif

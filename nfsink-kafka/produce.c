@@ -29,6 +29,7 @@ struct message {
 	size_t at; /* in states */
 	const char *value, *key;
 	size_t len, key_len;
+	bool lasts; /* value stands in the batch, so that it need not be copied */
 	int64_t time_ms;
 	const struct origin *origin;
 };
@@ -96,7 +97,7 @@ static rd_kafka_resp_err_t produce(struct kafka_conn *c, const struct message *m
 	rd_kafka_headers_t *headers = headers_of(m->origin);
 	rd_kafka_vu_t v[] = {
 		{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = c->rkt},
-		{.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+		{.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = m->lasts ? 0 : RD_KAFKA_MSG_F_COPY},
 		{.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)m->value, m->len}},
 		{.vtype = RD_KAFKA_VTYPE_KEY,
 			.u.mem = {m->key_len ? (void *)m->key : NULL, m->key_len}},
@@ -145,11 +146,12 @@ static int send_message(struct kafka_conn *c, const struct message *m)
 static int send_frame(struct kafka_conn *c, size_t at, const struct origin *o)
 {
 	struct frame_iter it;
-	struct message m = {.at = at, .value = c->text, .origin = o};
+	struct message m = {.at = at, .origin = o};
 	frame_begin(&it, &c->batch->frames[at], &c->record);
 	if (frame_next(&it, &c->record) > 0)
 		m.time_ms = time_of(c);
-	m.len = c->s->format->frame(c, at, c->text, JSONL_LINE_MAX);
+	m.len = c->s->format->frame(c, at, &m.value);
+	m.lasts = m.value != c->text;
 	return send_message(c, &m);
 }
 
