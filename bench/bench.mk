@@ -28,7 +28,7 @@ bench-sizes: $(BIN) $(BUILD)/bench/gen
 
 # nfsink-kafka beside librdkafka alone.
 bench-kafka: $(BIN) $(BUILD)/bench/gen $(BUILD)/bench/kafkaload
-	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' bench/kafka.sh $(FLOWS) $(ROUNDS)
+	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' bench/kafka.sh $(FLOWS) $(ROUNDS) $(FORMATS)
 
 .PHONY: bench-servers bench-sizes bench-kafka
 

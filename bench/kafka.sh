@@ -1,10 +1,13 @@
 #!/bin/bash
-# kafka.sh [FLOWS [ROUNDS]]: nfsink-kafka in each format beside librdkafka with the same messages ready in memory, in turn, on a
-# private broker that it starts and removes; and the octets that the broker stores. GOFLOW_BIN and BENCH_BIN name the folders of
-# programs. Prints thousands of records, and of messages, a second.
+# kafka.sh [FLOWS [ROUNDS [FORMAT...]]]: nfsink-kafka in each format beside librdkafka with the same messages ready in memory, in
+# turn, on a private broker that it starts and removes; and the octets that the broker stores. binary, being fast, gets four
+# times as many flows. GOFLOW_BIN and BENCH_BIN name the folders of programs. Prints for each run the seconds and thousands of
+# records a second, and then the median of the rounds' ratios.
 set -eu
 FLOWS=${1:-500000}
 ROUNDS=${2:-3}
+formats=("${@:3}")
+[ ${#formats[@]} -gt 0 ] || formats=(json binary protobuf protobuf-goflow2)
 here=$(cd "$(dirname "$0")/.." && pwd)
 GOFLOW_BIN=${GOFLOW_BIN:-$here/build/bin}
 PATH=$GOFLOW_BIN:$PATH
@@ -24,39 +27,90 @@ topic() {
 	KAFKA_TOPIC=$1 nfsink-kafka --create-topic 1:1 </dev/null 2>"$work/err"
 }
 
+# forget PATTERN: removes topics
+forget() {
+	kafka_topics --delete --topic "$1" >"$work/err" 2>&1
+}
+
 # stored TOPIC: octets of its log
 stored() {
 	find "$kafka_dir/data/$1-0" -name '*.log' -printf '%s\n' | awk '{ n += $1 } END { print n }'
 }
 
+# line NAME SECONDS
 line() {
-	awk -v name="$1" -v n="$2" -v s="$3" 'BEGIN { printf "%-44s %7.2f s %9.1f k/s\n", name, s, n / s / 1000 }'
+	awk -v name="$1" -v n="$flows" -v s="$2" 'BEGIN { printf "%-44s %7.2f s %9.1f k/s\n", name, s, n / s / 1000 }'
 }
 
-# ours FORMAT TOPIC [OPTION...]
+# ours TOPIC CONNECTIONS: sets seconds
 ours() {
-	local format=$1 to=$2 begun=$EPOCHREALTIME
-	shift 2
-	KAFKA_TOPIC=$to nfsink-kafka --format "$format" -r "$work/stream" "$@" 2>"$work/err" || { cat "$work/err" >&2 && exit 1; }
-	line "nfsink-kafka $format $*" "$FLOWS" "$(awk -v a="$begun" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')"
+	local begun=$EPOCHREALTIME
+	KAFKA_TOPIC=$1 nfsink-kafka --format "$format" --connections "$2" -r "$work/stream" 2>"$work/err" ||
+		{ cat "$work/err" >&2 && exit 1; }
+	seconds=$(awk -v a="$begun" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')
 }
 
-"$BENCH_BIN/gen" v9 "$FLOWS" 1 "$work/pcap" >/dev/null
-nfrecv -r "$work/pcap" 2>/dev/null | nfdecode >"$work/stream" 2>/dev/null
-rm "$work/pcap"
-fetch_kafka || { echo "Java, Maven or Maven Central is missing" >&2 && exit 1; }
-start_kafka log.segment.bytes=1073741824
-for format in json binary protobuf protobuf-goflow2; do
-	topic "$format"
-	ours "$format" "$format" --connections 1
-	echo "    octets a record in the topic: $(awk -v n="$(stored "$format")" -v r="$FLOWS" 'BEGIN { printf "%.1f", n / r }')"
-	for ((round = 0; round < ROUNDS; round++)); do
-		for n in 1 2; do
-			topic "$format-$round-$n"
-			ours "$format" "$format-$round-$n" --connections $n
-		done
-		topic "load-$format-$round"
-		read -r seconds messages < <("$BENCH_BIN/kafkaload" "$KAFKA_SERVER" "$format" "load-$format-$round")
-		line "librdkafka alone, the same $messages messages" "$FLOWS" "$seconds"
+# theirs TOPIC: the same with librdkafka alone, and the same number of messages, or it is no comparison; sets seconds
+theirs() {
+	local messages
+	read -r seconds messages < <("$BENCH_BIN/kafkaload" "$KAFKA_SERVER" "$format" "$1")
+	[ "$messages" = "$count" ] || { echo "$messages messages of $count" >&2 && exit 1; }
+}
+
+# ratio CONNECTIONS: keeps the rate of nfsink-kafka, whose seconds are given first, in librdkafka's
+ratio() {
+	awk -v ours="$2" -v theirs="$3" 'BEGIN { printf "%.2f\n", theirs / ours }' >>"$work/ratios-$1"
+}
+
+# median CONNECTIONS
+median() {
+	sort -n "$work/ratios-$1" | awk -v n="$1" '{ r[NR] = $1 }
+		END { printf "    %s connection(s): %.2f of librdkafka alone, median of %d (%.2f to %.2f)\n", n,
+			(r[int((NR + 1) / 2)] + r[int(NR / 2) + 1]) / 2, NR, r[1], r[NR] }'
+	rm "$work/ratios-$1"
+}
+
+# round NUMBER: one and two connections and librdkafka, one after the other
+round() {
+	local n took=()
+	for n in 1 2; do
+		topic "round-$1-$n"
+		ours "round-$1-$n" $n
+		took[n]=$seconds
+		line "nfsink-kafka $format, $n connection(s)" "$seconds"
 	done
+	topic "round-$1-load"
+	theirs "round-$1-load"
+	line "librdkafka alone, the same $count messages" "$seconds"
+	for n in 1 2; do
+		ratio $n "${took[n]}" "$seconds"
+	done
+	forget 'round-.*'
+}
+
+# flow_stream FLOWS
+flow_stream() {
+	"$BENCH_BIN/gen" v9 "$1" 1 "$work/pcap" >/dev/null
+	nfrecv -r "$work/pcap" 2>/dev/null | nfdecode >"$work/stream" 2>/dev/null
+	rm "$work/pcap"
+}
+
+fetch_kafka || { echo "Java, Maven or Maven Central is missing" >&2 && exit 1; }
+# The flows' times are long past: by default the broker would remove what is stored while it is being read.
+start_kafka log.segment.bytes=1073741824 log.retention.ms=-1 log.segment.delete.delay.ms=0
+for format in "${formats[@]}"; do
+	flows=$FLOWS
+	[ "$format" != binary ] || flows=$((4 * FLOWS))
+	flow_stream "$flows"
+	topic "$format"
+	ours "$format" 1 # the messages for librdkafka, and the broker's warming up: not measured
+	count=$flows
+	[ "$format" != binary ] || count=$(sed -n 's/.* frames=\([0-9]*\).*/\1/p' "$work/err")
+	echo "$format: octets a record in the topic: $(awk -v n="$(stored "$format")" -v r="$flows" 'BEGIN { printf "%.1f", n / r }')"
+	for ((i = 0; i < ROUNDS; i++)); do
+		round $i
+	done
+	median 1
+	median 2
+	forget "$format"
 done

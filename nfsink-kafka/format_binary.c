@@ -46,7 +46,7 @@ void binary_room(void *self, size_t *before, size_t *after)
 }
 
 /* The message of a frame of our own schema, around its payload; the checksum goes on as it came. */
-static size_t in_place(struct kafka_conn *c, const struct frame *f, const char **value)
+static size_t in_place(const struct frame *f, const char **value)
 {
 	size_t before = head_len();
 	if (before + f->len + STREAM_TRAILER > BINARY_MAX)
@@ -80,5 +80,5 @@ size_t format_binary(struct kafka_conn *c, size_t at, const char **value)
 		f.id = c->s->own_id;
 		f.sequence = c->own_first + at;
 	}
-	return f.schema == schema_own() ? in_place(c, &f, value) : anew(c, &f, value);
+	return f.schema == schema_own() ? in_place(&f, value) : anew(c, &f, value);
 }
