@@ -224,7 +224,7 @@ static void give_back(struct pool *p, struct pool_batch *b, int err)
 	pthread_mutex_lock(&p->lock);
 	b->state = err ? BATCH_READY : BATCH_DONE;
 	if (err && !p->error)
-		p->error = err; /* at once: no other connection is to take it as well */
+		p->error = err;           /* at once: no other connection is to take it as well */
 	pthread_cond_broadcast(&p->work); /* some wait until all are stored */
 	pthread_mutex_unlock(&p->lock);
 	wake_main(p);
@@ -410,7 +410,8 @@ static const struct schema *find_schema(const struct pool_batch *b, const struct
 
 bool batch_has_room(const struct pool_batch *b, const struct frame *f)
 {
-	return b->used + b->before + f->len + b->after <= BATCH_BYTES && b->view.count < SINK_FRAMES_MAX &&
+	return b->used + b->before + f->len + b->after <= BATCH_BYTES &&
+	       b->view.count < SINK_FRAMES_MAX &&
 	       (find_schema(b, f->schema) || b->schema_count < BATCH_SCHEMAS);
 }
 

@@ -92,6 +92,24 @@ stream_and_lines() {
 	whole
 }
 
+@test "nfsink-kafka: frames in flight in a broker that is killed, or frozen, arrive whole and once" {
+	stream_and_lines 60
+	halves
+	for fault in killed frozen; do
+		export KAFKA_TOPIC=f$fault
+		fed nfsink-kafka --format binary --create-topic 2:1 --batch 500 --linger 50ms
+		cat half1 >&9
+		wait_for 30 holds "$KAFKA_TOPIC" 2
+		if [ $fault = killed ]; then end_kafka KILL; else freeze_kafka; fi
+		go_on
+		wait_for 30 said "cannot store"
+		if [ $fault = killed ]; then run_kafka; else thaw_kafka; fi
+		ends
+		taken "$KAFKA_TOPIC" -D '' | reframe -j | sort >back
+		cmp lines back
+	done
+}
+
 @test "nfsink-kafka: without a broker it says so once, waits, and gives up after --retry" {
 	stream_and_lines
 	KAFKA_SERVER='' KAFKA_TOPIC='' run nfsink-kafka -b 127.0.0.1:1 --retry 2s <stream

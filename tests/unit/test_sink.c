@@ -22,6 +22,9 @@
 
 #define BATCHES_MAX 64
 
+#define ROOM_BEFORE 37 /* octets around each payload */
+#define ROOM_AFTER  5
+
 /* A sink that stores nothing, notes everything, and fails as it is told to. */
 struct fake {
 	/* what it is to do */
@@ -84,6 +87,21 @@ static uint64_t read_frame(struct fake *f, const struct frame *frame)
 	return n;
 }
 
+static void fake_room(void *self, size_t *before, size_t *after)
+{
+	assert_ptr_equal(self, &fake);
+	*before = ROOM_BEFORE;
+	*after = ROOM_AFTER;
+}
+
+/* The room around a payload is no other frame's. */
+static void write_around(const struct frame *frame)
+{
+	uint8_t *payload = (uint8_t *)frame->payload;
+	memset(payload - ROOM_BEFORE, 0xee, ROOM_BEFORE);
+	memset(payload + frame->len, 0xee, ROOM_AFTER);
+}
+
 static int fake_store(void *self, const struct sink_batch *b, struct sink_result *result)
 {
 	struct fake *f = self;
@@ -91,6 +109,8 @@ static int fake_store(void *self, const struct sink_batch *b, struct sink_result
 	assert_true(f->is_open);
 	assert_true(b->count > 0);
 	f->stores++;
+	for (size_t i = 0; i < b->count; i++)
+		write_around(&b->frames[i]);
 	for (size_t i = 0; i < b->count; i++)
 		records += read_frame(f, &b->frames[i]);
 	assert_int_equal(records, b->records);
@@ -155,6 +175,7 @@ static const struct sink_ops ops = {
 	.options = options,
 	.option_count = LEN(options),
 	.option = fake_option,
+	.frame_room = fake_room,
 	.connection_new = fake_new,
 	.connection_free = fake_free,
 	.open = fake_open,

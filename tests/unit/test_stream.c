@@ -203,6 +203,26 @@ static void test_there_and_back(void **state)
 	assert_undamaged();
 }
 
+/* A frame's header and checksums are put around its payload as they were read. */
+static void test_sealing(void **state)
+{
+	static uint8_t again[2][STREAM_FRAME_MAX];
+	struct frame f;
+	size_t room, len;
+	(void)state;
+	put_numbered(1, 20, 0);
+	memcpy(stream_room(reader, &room), out.bytes, out.len);
+	stream_filled(reader, out.len);
+	assert_int_equal(stream_next(reader, &f, false), 1);
+	const uint8_t *bytes = stream_frame_bytes(&f, &len);
+	assert_int_equal(stream_frame(&f, again[0], len), len);
+	assert_memory_equal(again[0], bytes, len);
+	memcpy(again[1] + STREAM_HEADER, f.payload, f.len);
+	assert_int_equal(stream_seal(&f, f.crc, again[1]), len);
+	assert_memory_equal(again[1], bytes, len);
+	assert_int_equal(stream_frame(&f, again[0], len - 1), 0);
+}
+
 /* Values that the records of a datagram share stand in each frame once for all of them. */
 static void test_shared_values(void **state)
 {
@@ -787,6 +807,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_there_and_back),
+		TEST(test_sealing),
 		TEST(test_shared_values),
 		TEST(test_a_random_stream_id),
 		TEST(test_frames_are_cut_by_count),
