@@ -48,9 +48,9 @@ struct sink_ops {
 	 * Returns 0, or ERR_SYNTAX after a log line. May be NULL. */
 	int (*configured)(void *self);
 
-	/* How many octets the sink wants before and behind the payload of each frame of a batch, which store may write to,
-	 * beside the payload, so that a frame need not be copied once more; each a few KiB at most. The batch stays where it is
-	 * until store has returned 0, and otherwise until connection_free has returned. NULL: none. */
+	/* How many octets the sink wants before and behind the payload of each frame of a batch, a few KiB at most.
+	 * store may write to them, so that a frame need not be copied once more. The batch stays where it is until
+	 * store has returned 0, and otherwise until connection_free has returned. May be NULL: none. */
 	void (*frame_room)(void *self, size_t *before, size_t *after);
 
 	/* A connection's own state, not connected yet; NULL: no memory. Freed (after close) by
