@@ -25,17 +25,17 @@ one_backend() {
 
 # daemon [OPTION...]: started, and its sockets are bound; $goflow is its process id
 daemon() {
-	background goflow "$@" 2>err
+	background goflow "$@" 2>err # which sets pid
 	goflow=$pid
 	wait_for 10 grep -q ' running' err
 }
 
-# drained [CODE]: told to end, it does so by itself, and with that exit code
+# drained: told to end, it does so by itself, and with 0
 drained() {
 	local code=0
 	kill -TERM "$goflow"
 	wait "$goflow" || code=$?
-	same "${1:-0}" "$code" "goflow's exit code: $(tail -n 20 err)"
+	same 0 "$code" "goflow's exit code: $(tail -n 20 err)"
 }
 
 # stages PROGRAM: the process ids of the daemon's stages of that name
@@ -92,6 +92,7 @@ doc() { nfctl -i 10ms status --json | jq "[.stages[] | select(.program == \"gofl
 		  local: {type: sqlite, config: {file: flows.sqlite, batch: 1000}}
 		frontends:
 		  old: {type: pcap, config: {file: big.pcap}, backend: local}
+		columns: all
 	END
 	daemon -c config.yml
 	wait_for 10 stored 1
@@ -102,7 +103,7 @@ doc() { nfctl -i 10ms status --json | jq "[.stages[] | select(.program == \"gofl
 	wait "$goflow" || fail "exit code $?: $(tail -n 20 err)"
 	grep -q 'program=nfdecode .*signal 9' err
 	same 200000 "$(count)"
-	same 200000 "$(sqlite3 flows.sqlite "SELECT count(DISTINCT json_extract(extra, '\$.userName')) FROM goflow_records")"
+	same 200000 "$(sqlite3 flows.sqlite 'SELECT count(DISTINCT user_name) FROM goflow_records')"
 }
 
 # killed PROGRAM: with -9, and another one is there
