@@ -29,7 +29,7 @@ MANDIR   = $(DESTDIR)$(PREFIX)/share/man
 SHAREDIR = $(DESTDIR)$(PREFIX)/share/goflow
 DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/goflow
 
-PROGRAMS = nfrecv nfdecode nftee nfsink-sqlite nfsink-pg nfsink-mysql nfsink-kafka nfsrc-kafka nfctl goflow
+PROGRAMS = nfrecv nfdecode nftee nfjson nfsink-sqlite nfsink-pg nfsink-mysql nfsink-kafka nfsrc-kafka nfctl goflow
 LIBS_nfrecv        = -lpcap
 LIBS_nfsink-sqlite = -lsqlite3
 LIBS_nfsink-pg     = -lpq
