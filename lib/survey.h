@@ -1,6 +1,6 @@
 /* survey: finds the stages' sockets and asks all of them the same thing. */
-#ifndef NFCTL_SURVEY_H
-#define NFCTL_SURVEY_H
+#ifndef GOFLOW_SURVEY_H
+#define GOFLOW_SURVEY_H
 
 #include <jansson.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "nfctl/survey.h"
+#include "lib/survey.h"
 
 #include <dirent.h>
 #include <errno.h>
