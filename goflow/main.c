@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "goflow/config.h"
+#include "goflow/daemon.h"
 #include "goflow/goflow.h"
 #include "lib/base.h"
 #include "lib/log.h"
@@ -30,7 +31,9 @@ static const struct command *find(const char *name)
 
 static void list_commands(void)
 {
-	puts("Usage: goflow COMMAND [options]\nCollects flow telemetry into databases.\n");
+	puts("Usage: goflow [-c FILE] [options]\n       goflow COMMAND [options]\n"
+	     "Collects flow telemetry into databases: without a command, runs the pipelines of a\n"
+	     "configuration. The commands:\n");
 	for (size_t i = 0; i < LEN(commands); i++) {
 		const struct command *c = &commands[i];
 		char left[64];
@@ -81,8 +84,9 @@ static int dispatch(int argc, char **argv)
 		return help(1, argv);
 	if (strcmp(name, "-V") == 0 || strcmp(name, "--version") == 0)
 		return version(1, argv);
-	log_error("found %s, expected a command; \"goflow help\" lists them",
-		*name ? name : "no command");
+	if (!*name || *name == '-')
+		return daemon_run(argc, argv);
+	log_error("found %s, expected a command; \"goflow help\" lists them", name);
 	return EXIT_USE;
 }
 

@@ -23,6 +23,13 @@ int net_parse(const char *text, struct net_address *out);
  * 0.0.0.0. Returns the descriptor, or ERR_IO after a log line. */
 int net_listen(const struct net_address *a, uint64_t rcvbuf);
 
+/* The same for one of several sockets that share the port (SO_REUSEPORT), among which the kernel distributes. */
+int net_listen_shared(const struct net_address *a, uint64_t rcvbuf);
+
+/* Has the kernel give all datagrams of one source address to the same of the n sockets that share a port, counted in
+ * the order of their opening; fd is any of them. Returns 0, or ERR_IO after a log line. */
+int net_steer(int fd, unsigned n);
+
 /* Asks a bound socket for receive timestamps, destination addresses and the count of drops, and for
  * a receive buffer of rcvbuf bytes; a warning names the sysctl where the kernel gave less. Makes it
  * non-blocking. Returns 0, or ERR_IO after a log line. */

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -119,6 +120,18 @@ void stats_mark_start(void)
 	started.ns = monotonic_ns();
 }
 
+/* Where the stage stands, as its supervisor says. */
+static void add_place(json_t *doc)
+{
+	static const char *const keys[][2] = {
+		{"pipeline", STATS_PIPELINE}, {"backend", STATS_BACKEND}};
+	for (size_t i = 0; i < LEN(keys); i++) {
+		const char *text = getenv(keys[i][1]);
+		if (text && *text)
+			json_object_set_new(doc, keys[i][0], json_string(text));
+	}
+}
+
 static json_t *head(const struct stats_source *source)
 {
 	char text[INSTANT_TEXT_MAX];
@@ -132,6 +145,7 @@ static json_t *head(const struct stats_source *source)
 	json_object_set_new(doc, "started", json_string(instant_text(started.at, text)));
 	json_object_set_new(doc, "now", json_string(instant_text(now, text)));
 	json_object_set_new(doc, "uptime_ms", number((monotonic_ns() - started.ns) / NS_PER_MS));
+	add_place(doc);
 	return doc;
 }
 
@@ -161,7 +175,8 @@ static size_t add_counters(
 	for (size_t i = 0; i < source->count; i++) {
 		const struct counter *c = &source->counters[i];
 		uint64_t v = source->values[i];
-		bool always = role != COUNTER_LOST && role != COUNTER_MADE && role != COUNTER_INFO;
+		bool always = role == COUNTER_IN || role == COUNTER_OUT || role == COUNTER_PASSED ||
+			      role == COUNTER_WAITING;
 		if (c->role != role || (!v && !always))
 			continue;
 		int n = snprintf(line + at, TOTALS_MAX - at, " %s=%" PRIu64, c->name, v);
@@ -184,6 +199,7 @@ uint64_t stats_totals(const struct stats_source *source)
 		COUNTER_LOST,
 		COUNTER_MADE,
 		COUNTER_INFO,
+		COUNTER_GAUGE,
 	};
 	char line[TOTALS_MAX] = "";
 	size_t at = 0;

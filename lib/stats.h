@@ -20,6 +20,7 @@ enum counter_role {
 	COUNTER_LOST,    /* not done, by the cause that the counter is named after */
 	COUNTER_PASSED,  /* OUT, by passing it on to the next stage, which counts in the same unit */
 	COUNTER_MADE,    /* what it passed on, where the next stage counts in another unit; not in the ledger */
+	COUNTER_GAUGE,   /* what there is now, not a sum over time; not in the ledger */
 };
 
 struct counter {
@@ -68,6 +69,11 @@ int stats_fd(const struct stats *s);
  * Requests: "status" (also an empty line), and those of source->report. */
 void stats_serve(struct stats *s);
 
+/* Variables of the environment by which a supervisor says where the stage stands: "pipeline" and "backend" in
+ * each document. */
+#define STATS_PIPELINE "GOFLOW_PIPELINE"
+#define STATS_BACKEND  "GOFLOW_BACKEND"
+
 #define STATS_REQUEST_MAX 256
 #define STATS_CLIENTS     16
 #define STATS_PATIENCE_NS (2 * UINT64_C(1000000000))
@@ -93,7 +99,7 @@ uint64_t stats_lag_ms(uint64_t received_ns);
 
 /* The stage's last line, at level info: "totals unit=datagrams received=71 decoded=68 waiting=3
  * undecodable=0 ...": the ledger's unit, its counters in the order in, passed and out, waiting, lost, then
- * the others; a counter of the last two kinds only where it is not 0; and gap=N where the ledger does
+ * the others; a counter of the latter kinds only where it is not 0; and gap=N where the ledger does
  * not add up. Returns the sum of lost. */
 uint64_t stats_totals(const struct stats_source *source);
 

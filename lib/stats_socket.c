@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/base.h"
+#include "lib/counters.h"
 #include "lib/err.h"
 #include "lib/instant.h"
 #include "lib/log.h"
@@ -275,6 +276,7 @@ int stats_open(struct stats **out, const char *path, const struct stats_source *
 	if (!s)
 		return ERR_MEMORY;
 	stats_mark_start();
+	counters_describe(source);
 	s->source = source;
 	s->listen_fd = s->epoll_fd = s->timer_fd = -1;
 	for (size_t i = 0; i < STATS_CLIENTS; i++)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/counters.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/opt.h"
@@ -123,6 +124,7 @@ static int take_packets(struct nfdecode *n)
 	}
 	if (last_ns)
 		n->lag_ms = stats_lag_ms(last_ns);
+	report_refresh(n); /* for a supervisor, should this process end before it can tell */
 	if (got < 0)
 		log_error("%s offset=%llu", err_sentence(got),
 			(unsigned long long)pcapio_offset(n->reader));
@@ -236,6 +238,7 @@ int main(int argc, char **argv)
 	int ended = configure(&c, argc, argv);
 	if (ended)
 		return ended - 1;
+	n.counts = counters_memory();
 	if (start(&n, &c) != 0) {
 		log_error("%s", err_sentence(ERR_MEMORY));
 		stop(&n);

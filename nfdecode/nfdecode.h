@@ -85,12 +85,15 @@ struct nfdecode {
 	struct defrag *defrag;
 	struct pcapio_reader *reader;
 	bool busy; /* a datagram is being decoded, its records perhaps waiting for the reader */
-	uint64_t counts[COUNTERS];
+	uint64_t *counts; /* COUNTERS of them */
 	uint64_t lag_ms;             /* from receipt to decoding, of the last packet */
 	uint64_t refused[ERR_COUNT]; /* packets that held no datagram, by -err */
 };
 
 /* The stage's stats: counters, and the documents of exporters and templates. `source` borrows n. */
 void report_source(struct nfdecode *n, struct stats_source *source);
+
+/* Brings the counters that decoder, defragmenter and output keep up to date. */
+void report_refresh(struct nfdecode *n);
 
 #endif

@@ -103,28 +103,29 @@ static int receive_turn(struct live *l, struct live_socket *s, unsigned batches,
 /* One round: waits for a socket to be readable, or the reader to take more. */
 static int turn(struct live *l)
 {
-	struct pollfd fds[SOCKETS_MAX + 1];
+	struct pollfd fds[SOCKETS_MAX + 2];
 	struct nfrecv *n = l->n;
 	const uint8_t *bytes;
 	nfds_t count = l->count;
+	int err = 0;
 	for (size_t i = 0; i < l->count; i++)
 		fds[i] = (struct pollfd){.fd = l->sockets[i].fd, .events = POLLIN};
 	/* with nothing to write it is watched all the same: POLLERR tells that the reader has gone
 	 */
 	fds[count++] = (struct pollfd){
 		.fd = n->out.fd, .events = ring_peek(&n->ring, &bytes) ? POLLOUT : 0};
+	fds[count++] = (struct pollfd){.fd = n->outputs_fd, .events = POLLIN};
 	int ready = stage_wait(&n->stage, fds, count, -1);
 	if (ready < 0)
 		return ready;
 	if (fds[l->count].revents & (POLLERR | POLLNVAL))
-		return ERR_CLOSED;
-	for (size_t i = 0; i < l->count; i++)
-		if (fds[i].revents) {
-			int err = receive_turn(l, &l->sockets[i], BATCHES_A_TURN, false);
-			if (err)
-				return err;
-		}
-	return ring_write(&n->ring, n->out.fd, &n->counts[COUNT_WRITTEN]);
+		err = output_lost(n, ERR_CLOSED);
+	if (!err && fds[l->count + 1].revents)
+		err = output_next(n);
+	for (size_t i = 0; i < l->count && !err; i++)
+		if (fds[i].revents)
+			err = receive_turn(l, &l->sockets[i], BATCHES_A_TURN, false);
+	return err ? err : output_lost(n, write_ring(n));
 }
 
 /* After a signal: what the kernel holds already, and then what the ring holds. */
@@ -175,8 +176,6 @@ int run_live(struct nfrecv *n)
 	l.n = n;
 	l.batch = net_batch_new();
 	int err = l.batch ? open_sockets(&l) : ERR_MEMORY;
-	if (!err) /* the reader knows at once what it reads */
-		err = ring_write(&n->ring, n->out.fd, &n->counts[COUNT_WRITTEN]);
 	while (!err && !n->stage.signals)
 		err = turn(&l);
 	if (!err)
