@@ -1,7 +1,10 @@
 /* What can be read: the state, the exporters, the templates, the configuration. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "goflow/api_backends.h"
 #include "goflow/api_impl.h"
+#include "goflow/api_rows.h"
 #include "lib/doc.h"
 #include "lib/exporters_merge.h"
 #include "lib/instant.h"
@@ -29,26 +32,43 @@ static void drop_help(json_t *merged)
 		json_object_del(json_array_get(stages, i), "help");
 }
 
+static void add_backends(json_t *doc, const struct config *c, const json_t *docs)
+{
+	json_t *rows = api_rows(docs);
+	json_t *backends = api_backends(c, rows, json_object_get(doc, "stages"));
+	char *text = api_backends_text(backends);
+	json_object_set_new(doc, "Msg", json_string(text ? text : ""));
+	json_object_set_new(doc, "backends", backends);
+	free(text);
+	json_decref(rows);
+}
+
+static void add_supervisor(json_t *doc, const json_t *docs)
+{
+	json_t *supervisor = json_copy((json_t *)api_supervisor(docs));
+	if (!supervisor)
+		return;
+	json_object_del(supervisor, "help");
+	json_object_set_new(doc, "supervisor", supervisor);
+}
+
 enum MHD_Result api_get_status(struct api_request *r)
 {
 	const struct api_view *v = api_view(r->api, VIEW_STATUS);
 	char sentence[128], text[INSTANT_TEXT_MAX];
 	json_t *before = stages_of(v->before), *now = stages_of(v->now);
 	json_t *doc = status_merge(before, now);
-	json_t *supervisor = json_copy((json_t *)api_supervisor(v->now));
 	struct instant at = instant_now();
 	bool healthy = api_healthy(v->now, sentence, sizeof sentence);
 	at.digits = 3;
 	drop_help(doc);
-	json_object_set_new(doc, "Msg", json_string(sentence));
+	json_object_set_new(doc, "state", json_string(sentence));
 	json_object_set_new(doc, "healthy", json_boolean(healthy));
 	json_object_set_new(doc, "version", json_string(GOFLOW_VERSION));
 	json_object_set_new(doc, "now", json_string(instant_text(at, text)));
 	json_object_set_new(doc, "config", json_string(r->api->path));
-	if (supervisor) {
-		json_object_del(supervisor, "help");
-		json_object_set_new(doc, "supervisor", supervisor);
-	}
+	add_backends(doc, r->api->config, v->now);
+	add_supervisor(doc, v->now);
 	json_decref(before);
 	json_decref(now);
 	return api_answer(r, MHD_HTTP_OK, doc);
