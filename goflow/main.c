@@ -18,6 +18,7 @@ static const struct command commands[] = {
 		"check the configuration, and say all that is wrong with it", check_config},
 	{"help", "[COMMAND | KEY | config]",
 		"list the commands; or explain one, a key of the configuration, or all keys", help},
+	{"status", "[-c FILE] [-j]", "ask the running goflow how it is doing", show_status},
 	{"version", "", "print the version", version},
 };
 
