@@ -7,6 +7,7 @@
 #   make check-unit         only the unit tests and the replays of the fuzzing corpus
 #   make lint, format       what the sources are held to; clang-format on all of them
 #   make fuzz T=NAME TIME=60   one target of tests/fuzz under libFuzzer
+#   make torture KILLS=50 SEED=7   Kafka's collectors and writers killed at random, for long
 #   make bench              measures; see bench/
 #   make install DESTDIR= PREFIX=/usr/local, uninstall, dist, clean
 #
@@ -188,6 +189,11 @@ check:
 	+@$(SUBMAKE) all tests
 	@$(RUN_TESTS) all $(foreach t,$(T),'$(t)')
 
+torture:
+	@$(PACKAGES) install build check
+	+@$(SUBMAKE) all tests
+	@GOFLOW_KILLS='$(or $(KILLS),50)' GOFLOW_SEED='$(SEED)' GOFLOW_TORTURE_LOG=/dev/stderr $(RUN_TESTS) all nfsrc-kafka-torture
+
 check-unit:
 	@$(PACKAGES) install build check
 	+@$(SUBMAKE) tests
@@ -234,5 +240,5 @@ clean:
 -include bench/bench.mk
 -include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRC))
 
-.PHONY: all tests demo check check-unit lint format fuzz install uninstall dist clean bench FORCE
+.PHONY: all tests demo check torture check-unit lint format fuzz install uninstall dist clean bench FORCE
 .DELETE_ON_ERROR:

@@ -22,7 +22,7 @@ static const struct counter counters[API_COUNTERS] = {
 	[API_ANSWERED] = {"answered", COUNTER_OUT, "answered with what was asked for"},
 	[API_REFUSED] = {"refused", COUNTER_OUT, "answered with an error"},
 	[API_WAITING] = {"waiting", COUNTER_WAITING, "requests in progress"},
-	[API_ABANDONED] = {"abandoned", COUNTER_LOST, "the client went away, or was too slow"},
+	[API_ABANDONED] = {"abandoned", COUNTER_OUT, "the client went away, or was too slow"},
 	[API_SURVEYS] = {"surveys", COUNTER_INFO, "times that all stages were asked"},
 };
 

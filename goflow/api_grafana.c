@@ -73,7 +73,7 @@ enum MHD_Result api_post_grafana(struct api_request *r)
 		     (t.key = api_body_text(r, body, "ApiKey", &result)) &&
 		     (t.directory = api_body_text(r, body, "Directory", &result));
 	if (whole && begin(a, &t)) {
-		log_info("configuring Grafana server=%s directory=%s", t.server, t.directory);
+		log_info("configuring Grafana directory=%s", t.directory); /* a URL can hold a password */
 		a->job.request = r;
 		api_suspend(r);
 		result = MHD_YES;

@@ -62,21 +62,11 @@ static bool report(void *self, const char *request, json_t *doc)
 
 /* Configuration ------------------------------------------------------------------------------- */
 
-/* Reads the file, and says all that is wrong with it. */
-static int load(struct config *c, const char *path)
-{
-	struct config_report r = {0};
-	int err = config_load(c, path, &r);
-	config_report_log(&r, path);
-	config_report_free(&r);
-	return err;
-}
-
 static void reload(struct daemon *d)
 {
 	struct config fresh = {0};
 	notify_reloading();
-	int err = load(&fresh, d->path);
+	int err = config_load_said(&fresh, d->path);
 	if (!err)
 		err = fleet_configure(&d->fleet, &fresh, monotonic_ns());
 	if (err) {
@@ -246,7 +236,7 @@ int daemon_run(int argc, char **argv)
 	d.counts = counters_memory();
 	d.watchdog_ns = notify_watchdog_ns();
 	enum exit_code code = EXIT_CONFIG;
-	if (load(&d.config, d.path) == 0)
+	if (config_load_said(&d.config, d.path) == 0)
 		code = sockets_passed() == 0 ? start(&d) : EXIT_USE;
 	config_free(&d.config);
 	return code;

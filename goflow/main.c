@@ -6,6 +6,7 @@
 #include "goflow/config.h"
 #include "goflow/daemon.h"
 #include "goflow/goflow.h"
+#include "goflow/upkeep.h"
 #include "lib/base.h"
 #include "lib/log.h"
 #include "lib/opt.h"
@@ -18,6 +19,11 @@ static const struct command commands[] = {
 		"check the configuration, and say all that is wrong with it", check_config},
 	{"help", "[COMMAND | KEY | config]",
 		"list the commands; or explain one, a key of the configuration, or all keys", help},
+	{"migrate", "[-c FILE]",
+		"copy rows of the first goflow's tables into new ones, where needed",
+		upkeep_migrate},
+	{"prune", "[-c FILE]", "remove now what is older or larger than the configuration allows",
+		upkeep_prune},
 	{"status", "[-c FILE] [-j]", "ask the running goflow how it is doing", show_status},
 	{"version", "", "print the version", version},
 };

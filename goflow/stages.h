@@ -33,7 +33,7 @@ int stage_decoder(struct stage_spec *s, const struct config *c, const char *stre
 /* nftee, which gets its `outputs` pipes. */
 int stage_tee(struct stage_spec *s, const struct config *c, size_t outputs, const char *pipeline);
 
-/* The sink of a backend. */
+/* The sink of a backend; pipeline NULL: it is run once, and may give up. */
 int stage_sink(struct stage_spec *s, const struct config *c, const struct config_backend *b, const char *pipeline);
 
 void stage_spec_free(struct stage_spec *s);

@@ -202,7 +202,8 @@ int stage_sink(struct stage_spec *s, const struct config *c, const struct config
 		translate(s, b->values, of_dump, LEN(of_dump));
 		return stage_spec_ended(s);
 	}
-	stage_argument(s, "--retry", "forever");
+	if (pipeline)
+		stage_argument(s, "--retry", "forever");
 	translate(s, b->values, of_every_sink, LEN(of_every_sink));
 	switch (b->type) {
 	case BACKEND_MYSQL: add_mysql(s, b); break;

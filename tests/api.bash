@@ -42,6 +42,13 @@ answers() {
 	jq -e "$1" body >/dev/null || fail "not so: $1 of $(cat body)"
 }
 
+# absent GREP-ARGUMENT...: fails where grep finds something.
+absent() {
+	if grep "$@"; then
+		fail "there is: $*"
+	fi
+}
+
 # start_flow: a pipeline nfrecv | nfdecode | nfsink-sqlite, whose backend is db, on UDP $udp.
 start_flow() {
 	udp=$(free_port)

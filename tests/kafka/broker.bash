@@ -101,6 +101,7 @@ kafka_properties() {
 		num.network.threads=2
 		num.io.threads=2
 		log.cleaner.enable=false
+		log.retention.ms=-1
 		log.message.timestamp.after.max.ms=3600000
 	END
 	printf '%s\n' "$@"
