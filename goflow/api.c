@@ -14,7 +14,9 @@
 #include "lib/instant.h"
 #include "lib/log.h"
 
-#define TICK_NS  (5 * NS_PER_S) /* asked for at least as often, so that there are rates for whoever comes */
+#define TICK_NS                                                                                    \
+	(5 * NS_PER_S) /* asked for at least as often, so that there are rates for whoever comes   \
+			*/
 #define LEAVE_NS NS_PER_S
 
 static const struct counter counters[API_COUNTERS] = {

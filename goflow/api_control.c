@@ -25,8 +25,8 @@ static enum MHD_Result pass_on(struct api_request *r, const char *request)
 	const char *error = doc_text(doc, "error"), *failure = doc_text(doc, "failure");
 	enum MHD_Result result;
 	if (*error || *failure) {
-		result = api_refuse(
-			r, MHD_HTTP_BAD_GATEWAY, "supervisor", *error ? error : failure);
+		result =
+			api_refuse(r, MHD_HTTP_BAD_GATEWAY, "supervisor", *error ? error : failure);
 	} else {
 		json_object_set_new(doc, "Msg", json_string("done"));
 		result = api_answer(r, MHD_HTTP_OK, json_incref(doc));

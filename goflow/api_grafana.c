@@ -1,4 +1,5 @@
-/* POST /grafana: configure-grafana takes seconds, so it runs in a process of its own, whose report is the answer. */
+/* POST /grafana: configure-grafana takes seconds, so it runs in a process of its own, whose report
+ * is the answer. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,7 +19,8 @@
 #define REPORT_MAX (4 * 1024 * 1024)
 #define CHUNK      (16 * 1024)
 
-/* In the new process: only the pipe is kept, so that neither the port nor a client depends on it. */
+/* In the new process: only the pipe is kept, so that neither the port nor a client depends on it.
+ */
 _Noreturn static void work(
 	const struct config *c, const struct grafana_target *t, int fd, pid_t parent)
 {
@@ -73,7 +75,8 @@ enum MHD_Result api_post_grafana(struct api_request *r)
 		     (t.key = api_body_text(r, body, "ApiKey", &result)) &&
 		     (t.directory = api_body_text(r, body, "Directory", &result));
 	if (whole && begin(a, &t)) {
-		log_info("configuring Grafana directory=%s", t.directory); /* a URL can hold a password */
+		log_info("configuring Grafana directory=%s",
+			t.directory); /* a URL can hold a password */
 		a->job.request = r;
 		api_suspend(r);
 		result = MHD_YES;

@@ -1,6 +1,7 @@
-/* Who may ask what. A web page that someone has open must not be able to command goflow, by a request across origins
- * or by a name that it made point to this machine (DNS rebinding): the Host and the Origin have to fit, what changes
- * something takes JSON alone, which a page cannot send elsewhere without being asked, and a token that no page has. */
+/* Who may ask what. A web page that someone has open must not be able to command goflow, by a
+ * request across origins or by a name that it made point to this machine (DNS rebinding): the Host
+ * and the Origin have to fit, what changes something takes JSON alone, which a page cannot send
+ * elsewhere without being asked, and a token that no page has. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -25,8 +26,8 @@ static enum MHD_Result count_header(
 	return MHD_YES;
 }
 
-/* The one header of that name: NULL where there is none. *twice is set where there are several, of which others on
- * the way may have looked at another one. */
+/* The one header of that name: NULL where there is none. *twice is set where there are several, of
+ * which others on the way may have looked at another one. */
 static const char *header(struct MHD_Connection *connection, const char *name, bool *twice)
 {
 	struct occurrences o = {.name = name};
@@ -90,8 +91,7 @@ static bool is_json(const char *type)
 	return *type == '\0' || *type == ';';
 }
 
-static bool refuse(
-	struct api_refusal *why, unsigned status, const char *word, const char *sentence)
+static bool refuse(struct api_refusal *why, unsigned status, const char *word, const char *sentence)
 {
 	*why = (struct api_refusal){status, word, sentence};
 	return false;

@@ -1,5 +1,5 @@
-/* GET /metrics, in Prometheus' text format 0.0.4. How many series there are is bounded: by the stages of the
- * configuration, and by API_EXPORTERS_MAX. */
+/* GET /metrics, in Prometheus' text format 0.0.4. How many series there are is bounded: by the
+ * stages of the configuration, and by API_EXPORTERS_MAX. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,8 +91,8 @@ static void put_lag(FILE *out, const json_t *rows)
 
 static void put_stages(FILE *out, const json_t *rows)
 {
-	static const struct family lost = {"stage_lost_total", "counter",
-		"Not done, in the stage's unit, by cause.", "lost"};
+	static const struct family lost = {
+		"stage_lost_total", "counter", "Not done, in the stage's unit, by cause.", "lost"};
 	static const struct family others = {"stage_other", "untyped",
 		"What else the stage counts; nfctl -v status tells what it means.", "others"};
 	for (size_t f = 0; f < LEN(stage_families); f++) {
@@ -111,7 +111,8 @@ static void put_stages(FILE *out, const json_t *rows)
 	put_parts(out, rows, &others, "counter");
 }
 
-/* Those that add up; the sum of what stands behind the first API_EXPORTERS_MAX is exporter="other". */
+/* Those that add up; the sum of what stands behind the first API_EXPORTERS_MAX is exporter="other".
+ */
 static const struct family exporter_sums[] = {
 	{"exporter_flows_total", "counter", "Flow records decoded.", "flows"},
 	{"exporter_received_datagrams_total", "counter", "Datagrams received.", "received"},

@@ -17,8 +17,8 @@ __asm__(".pushsection .rodata\n"
 	"api_page_end:\n"
 	".popsection\n");
 
-/* Stands in the page where a number is to stand that no page has had: scripts and styles run by that alone, so
- * that text which got into the page in another way cannot. */
+/* Stands in the page where a number is to stand that no page has had: scripts and styles run by
+ * that alone, so that text which got into the page in another way cannot. */
 static const char mark[] = "the-nonce-of-this-answer-is-here";
 #define NONCE_BYTES ((sizeof mark - 1) / 2)
 

@@ -54,9 +54,8 @@ static void add_headers(struct MHD_Response *response, const struct api_reply *r
 {
 	const char *const headers[][2] = {
 		{"Content-Type", reply->type},
-		{"Content-Security-Policy", reply->csp
-						    ? reply->csp
-						    : "default-src 'none'; frame-ancestors 'none'"},
+		{"Content-Security-Policy",
+			reply->csp ? reply->csp : "default-src 'none'; frame-ancestors 'none'"},
 		{"X-Content-Type-Options", "nosniff"},
 		{"X-Frame-Options", "DENY"},
 		{"Referrer-Policy", "no-referrer"},
@@ -71,8 +70,8 @@ static void add_headers(struct MHD_Response *response, const struct api_reply *r
 
 enum MHD_Result api_send(struct api_request *r, const struct api_reply *reply)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		reply->len, reply->text, MHD_RESPMEM_MUST_FREE);
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(reply->len, reply->text, MHD_RESPMEM_MUST_FREE);
 	if (!response) {
 		free(reply->text);
 		return MHD_NO;
@@ -196,8 +195,8 @@ static uint64_t announced(struct MHD_Connection *connection)
 
 static bool has_body(struct MHD_Connection *connection)
 {
-	return announced(connection) > 0 || MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-						    "Transfer-Encoding");
+	return announced(connection) > 0 ||
+	       MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Transfer-Encoding");
 }
 
 static void judge(struct api_request *r, const char *path, const char *method)
@@ -225,8 +224,8 @@ static enum MHD_Result finish(struct api_request *r)
 	return r->route->run(r);
 }
 
-/* The head is there. A refusal waits for a body of moderate length: a client that is still sending when the
- * connection is closed may not see it. */
+/* The head is there. A refusal waits for a body of moderate length: a client that is still sending
+ * when the connection is closed may not see it. */
 static enum MHD_Result begin(struct api *a, struct MHD_Connection *connection, const char *path,
 	const char *method, void **request)
 {
@@ -239,8 +238,7 @@ static enum MHD_Result begin(struct api *a, struct MHD_Connection *connection, c
 	a->counts[API_REQUESTS]++;
 	a->counts[API_WAITING]++;
 	judge(r, path, method);
-	if (r->refusal.status &&
-		(!has_body(connection) || announced(connection) > API_DISCARD_MAX))
+	if (r->refusal.status && (!has_body(connection) || announced(connection) > API_DISCARD_MAX))
 		return finish(r);
 	return MHD_YES;
 }

@@ -22,8 +22,7 @@ static void add_all(json_t *row, const char *key, const json_t *from, const json
 			add(into, name, doc_number(from, name));
 }
 
-static json_t *row_of(
-	json_t *rows, const char *program, const char *pipeline, const char *backend)
+static json_t *row_of(json_t *rows, const char *program, const char *pipeline, const char *backend)
 {
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		json_t *row = json_array_get(rows, i);
@@ -49,11 +48,17 @@ static void add_counts(json_t *row, const json_t *doc)
 	add_all(row, "others", json_object_get(doc, "counters"), lost);
 }
 
+/* A stage's lag goes on growing where nothing comes; one that holds nothing is not behind. */
 static void add_lag(json_t *row, const json_t *doc)
 {
-	const json_t *lag = json_object_get(doc, "lag_ms");
-	if (lag && doc_number(doc, "lag_ms") >= doc_number(row, "lag_ms"))
-		json_object_set(row, "lag_ms", (json_t *)lag);
+	uint64_t lag = doc_number(doc, "lag_ms");
+	if (!json_object_get(doc, "lag_ms"))
+		return;
+	if (!doc_number(json_object_get(doc, "ledger"), "waiting"))
+		lag = 0;
+	if (lag < doc_number(row, "lag_ms"))
+		lag = doc_number(row, "lag_ms");
+	json_object_set_new(row, "lag_ms", json_integer((json_int_t)lag));
 }
 
 static const json_t *with_pid(const json_t *docs, uint64_t pid)

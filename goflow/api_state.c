@@ -73,7 +73,8 @@ bool api_healthy(const json_t *docs, char *out, size_t cap)
 	else if (silent)
 		snprintf(out, cap, "%zu of %zu stages do not answer", silent, stages + silent);
 	else if (json_is_false(json_object_get(supervisor, "healthy")))
-		snprintf(out, cap, "%zu stage%s running, and goflow waits to start others", stages, s);
+		snprintf(out, cap, "%zu stage%s running, and goflow waits to start others", stages,
+			s);
 	else {
 		snprintf(out, cap, "%zu stage%s running", stages, s);
 		return true;

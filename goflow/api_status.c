@@ -91,8 +91,7 @@ enum MHD_Result api_get_exporters(struct api_request *r)
 
 enum MHD_Result api_get_templates(struct api_request *r)
 {
-	return api_answer(
-		r, MHD_HTTP_OK, templates_merge(api_view(r->api, VIEW_TEMPLATES)->now));
+	return api_answer(r, MHD_HTTP_OK, templates_merge(api_view(r->api, VIEW_TEMPLATES)->now));
 }
 
 enum MHD_Result api_get_config(struct api_request *r)

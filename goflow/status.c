@@ -17,7 +17,8 @@ static const struct opt options[] = {
 	{'j', "json", NULL, "print all that goflow says of its state, as JSON"},
 };
 
-/* Prints text that came from outside, without what could move a terminal's cursor; newlines stay. */
+/* Prints text that came from outside, without what could move a terminal's cursor; newlines stay.
+ */
 static void print_clean(const char *text)
 {
 	char *copy = strdup(text);

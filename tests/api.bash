@@ -60,9 +60,9 @@ start_flow() {
 	wait_for 10 test -S "$(echo "$GOFLOW_RUNDIR"/nfsink-sqlite.*.sock)"
 }
 
-# Sends a capture of one exporter, which is 127.1.0.1.
+# Sends a capture of one exporter, which is 127.1.0.1; another test may have that one's port just now.
 send_flows() {
-	"$TOOLS/udpsend.py" "$GOFLOW_EXAMPLES/softflowd-v9.pcap" 127.0.0.1 "$udp" >/dev/null
+	wait_for 20 "$TOOLS/udpsend.py" "$GOFLOW_EXAMPLES/softflowd-v9.pcap" 127.0.0.1 "$udp"
 }
 
 # start_supervisor: answers as goflow's own socket does: to "status" with ./supervisor.json, to others with what was

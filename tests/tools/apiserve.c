@@ -1,5 +1,6 @@
-/* apiserve FILE: goflow's API by itself, on the configuration in FILE, without a supervisor. Of Grafana there is a
- * stand-in, which takes as many milliseconds as the directory's name says, and refuses the key "wrong". */
+/* apiserve FILE: goflow's API by itself, on the configuration in FILE, without a supervisor. Of
+ * Grafana there is a stand-in, which takes as many milliseconds as the directory's name says, and
+ * refuses the key "wrong". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
