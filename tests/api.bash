@@ -1,4 +1,6 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # variables that tests use, and one of helpers
+#
 # goflow's API by itself (tests/tools/apiserve), and how to ask it: `load api`, behind helpers and servers.
 
 # start_api [LINE...]: on $port of 127.0.0.1 at $url, with these lines more in its configuration, ./config.yml;
@@ -7,7 +9,6 @@ start_api() {
 	need_command curl jq python3
 	cd "$BATS_TEST_TMPDIR" || return 1
 	port=$(free_tcp_port)
-	# shellcheck disable=SC2034 # for the tests
 	url=http://127.0.0.1:$port
 	{
 		printf '%s\n' 'backends: {db: {type: sqlite, config: {file: flows.db}}}' \
@@ -55,7 +56,6 @@ start_flow() {
 	export GOFLOW_PIPELINE=netflow
 	background bash -c "nfrecv -l 127.0.0.1:$udp 2>recv.err | nfdecode 2>decode.err |
 		GOFLOW_BACKEND=db nfsink-sqlite -d flows.db 2>sink.err"
-	flow=$pid
 	wait_for 10 bound "$udp"
 	wait_for 10 test -S "$(echo "$GOFLOW_RUNDIR"/nfsink-sqlite.*.sock)"
 }
