@@ -37,7 +37,7 @@ LIBS_nfsink-pg     = -lpq
 LIBS_nfsink-mysql  = -lmariadb
 LIBS_nfsink-kafka  = -lrdkafka -lprotobuf-c
 LIBS_nfsrc-kafka   = -lrdkafka -lcrypto -lprotobuf-c
-LIBS_goflow        = -lyaml
+LIBS_goflow        = -lyaml -lmicrohttpd -lcurl
 LIBS_ALL           = -ljansson
 LIBS_TEST          = -lcmocka -lpcap -lsqlite3 -lprotobuf-c
 
@@ -154,6 +154,13 @@ $(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: LIBS_ALL += $
 
 $(TOOLS): %: %.o $(BUILD)/libgoflow.a
 	$(LINK) -lpcap -lrdkafka -lprotobuf-c $(LIBS_ALL)
+
+# One tool, too.
+$(BUILD)/tests/tools/apiserve: $(CONFIG_OBJ) $(call OBJ,$(sort $(wildcard goflow/api*.c)))
+$(BUILD)/tests/tools/apiserve: LIBS_ALL += $(LIBS_goflow)
+
+# The assembler takes the page in.
+$(BUILD)/goflow/api_page.o: goflow/page.html
 
 # Manuals with tables that come out of lib's own.
 $(BUILD)/docs/fieldtable: $(BUILD)/docs/fieldtable.o $(BUILD)/libgoflow.a

@@ -24,6 +24,7 @@ static const struct command commands[] = {
 		upkeep_migrate},
 	{"prune", "[-c FILE]", "remove now what is older or larger than the configuration allows",
 		upkeep_prune},
+	{"status", "[-c FILE] [-j]", "ask the running goflow how it is doing", show_status},
 	{"version", "", "print the version", version},
 };
 

@@ -6,15 +6,18 @@
 #include <time.h>
 
 #include "lib/base.h"
+#include "lib/doc.h"
 #include "lib/err.h"
+#include "lib/exporters_merge.h"
 #include "lib/instant.h"
 #include "lib/log.h"
 #include "lib/opt.h"
+#include "lib/status_merge.h"
+#include "lib/survey.h"
+#include "lib/templates_merge.h"
 #include "nfctl/exporters.h"
 #include "nfctl/status.h"
-#include "nfctl/survey.h"
 #include "nfctl/templates.h"
-#include "nfctl/text.h"
 #include "nfctl/top.h"
 
 #define SOCKETS_MAX  256

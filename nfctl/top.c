@@ -15,9 +15,11 @@
 
 #include "lib/base.h"
 #include "lib/err.h"
+#include "lib/exporters_merge.h"
 #include "lib/instant.h"
 #include "lib/log.h"
 #include "lib/stage.h"
+#include "lib/status_merge.h"
 #include "nfctl/exporters.h"
 #include "nfctl/status.h"
 

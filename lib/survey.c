@@ -1,4 +1,4 @@
-#include "nfctl/survey.h"
+#include "lib/survey.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -48,9 +48,15 @@ static int by_path(const void *a, const void *b)
 	return strcmp(x->path, y->path);
 }
 
-static int find_sockets(struct talks *t)
+static bool ends_with(const char *name, const char *end)
 {
-	char dir[4096], path[4400];
+	size_t len = strlen(name), of = strlen(end);
+	return len > of && strcmp(name + len - of, end) == 0;
+}
+
+static int find_sockets(struct talks *t, bool others)
+{
+	char dir[4096], path[4400], own[32];
 	const struct dirent *entry;
 	if (stats_rundir(dir, sizeof dir))
 		return ERR_IO;
@@ -59,9 +65,9 @@ static int find_sockets(struct talks *t)
 		log_error("run folder %s: %s", dir, strerror(errno));
 		return ERR_IO;
 	}
+	snprintf(own, sizeof own, ".%ld.sock", (long)getpid());
 	while ((entry = readdir(d))) {
-		size_t len = strlen(entry->d_name);
-		if (len <= 5 || strcmp(entry->d_name + len - 5, ".sock") != 0)
+		if (!ends_with(entry->d_name, ".sock") || (others && ends_with(entry->d_name, own)))
 			continue;
 		snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
 		add_path(t, path);
@@ -173,7 +179,7 @@ int survey(const struct where *where, const char *request, json_t **out)
 	for (size_t i = 0; !code && i < where->count; i++)
 		add_path(t, where->sockets[i]);
 	if (!code && !where->count)
-		code = find_sockets(t);
+		code = find_sockets(t, where->others);
 	for (size_t i = 0; !code && i < t->count; i++)
 		begin_talk(&t->list[i], request);
 	if (!code)
