@@ -8,6 +8,7 @@
 #   make lint, format       what the sources are held to; clang-format on all of them
 #   make fuzz T=NAME TIME=60   one target of tests/fuzz under libFuzzer
 #   make torture KILLS=50 SEED=7   Kafka's collectors and writers killed at random, for long
+#   make soak SECONDS=900 SEED=7     goflow under load while stages are killed and its configuration changes
 #   make bench              measures; see bench/
 #   make install DESTDIR= PREFIX=/usr/local, uninstall, dist, clean
 #
@@ -29,7 +30,7 @@ MANDIR   = $(DESTDIR)$(PREFIX)/share/man
 SHAREDIR = $(DESTDIR)$(PREFIX)/share/goflow
 DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/goflow
 
-PROGRAMS = nfrecv nfdecode nftee nfsink-sqlite nfsink-pg nfsink-mysql nfsink-kafka nfsrc-kafka nfctl goflow
+PROGRAMS = nfrecv nfdecode nftee nfjson nfsink-sqlite nfsink-pg nfsink-mysql nfsink-kafka nfsrc-kafka nfctl goflow
 LIBS_nfrecv        = -lpcap
 LIBS_nfsink-sqlite = -lsqlite3
 LIBS_nfsink-pg     = -lpq
@@ -192,7 +193,15 @@ check:
 torture:
 	@$(PACKAGES) install build check
 	+@$(SUBMAKE) all tests
-	@GOFLOW_KILLS='$(or $(KILLS),50)' GOFLOW_SEED='$(SEED)' GOFLOW_TORTURE_LOG=/dev/stderr $(RUN_TESTS) all nfsrc-kafka-torture
+	@GOFLOW_KILLS='$(or $(KILLS),50)' GOFLOW_SEED='$(SEED)' GOFLOW_TORTURE_LOG='$(abspath $(BUILD))/torture.log' $(RUN_TESTS) all nfsrc-kafka-torture
+	@cat '$(BUILD)/torture.log'
+
+soak:
+	@$(PACKAGES) install build check
+	+@$(SUBMAKE) all tests
+	@GOFLOW_SECONDS='$(or $(SECONDS),900)' GOFLOW_SEED='$(SEED)' GOFLOW_SOAK_LOG='$(abspath $(BUILD))/soak.log' \
+		GOFLOW_TEST_TIMEOUT=$$(($(or $(SECONDS),900) * 2 + 300)) $(RUN_TESTS) all goflow-soak
+	@cat '$(BUILD)/soak.log'
 
 check-unit:
 	@$(PACKAGES) install build check
@@ -240,5 +249,5 @@ clean:
 -include bench/bench.mk
 -include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRC))
 
-.PHONY: all tests demo check torture check-unit lint format fuzz install uninstall dist clean bench FORCE
+.PHONY: all tests demo check torture soak check-unit lint format fuzz install uninstall dist clean bench FORCE
 .DELETE_ON_ERROR:

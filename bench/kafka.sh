@@ -1,7 +1,7 @@
 #!/bin/bash
 # kafka.sh [FLOWS [ROUNDS]]: nfsink-kafka in each format beside librdkafka with the same messages ready in memory, in turn, on a
 # private broker that it starts and removes; and the octets that the broker stores. GOFLOW_BIN and BENCH_BIN name the folders of
-# programs. Prints thousands of records, and of messages, a second.
+# programs, FORMATS the formats, if not all. Prints thousands of records, and of messages, a second.
 set -eu
 FLOWS=${1:-500000}
 ROUNDS=${2:-3}
@@ -46,7 +46,7 @@ nfrecv -r "$work/pcap" 2>/dev/null | nfdecode >"$work/stream" 2>/dev/null
 rm "$work/pcap"
 fetch_kafka || { echo "Java, Maven or Maven Central is missing" >&2 && exit 1; }
 start_kafka log.segment.bytes=1073741824
-for format in json binary protobuf protobuf-goflow2; do
+for format in ${FORMATS:-json binary protobuf protobuf-goflow2}; do
 	topic "$format"
 	ours "$format" "$format" --connections 1
 	echo "    octets a record in the topic: $(awk -v n="$(stored "$format")" -v r="$FLOWS" 'BEGIN { printf "%.1f", n / r }')"

@@ -64,14 +64,19 @@ static uint64_t unsettled(const struct account *a, const uint64_t *values)
 	return in > done ? in - done : 0;
 }
 
+static bool is_gauge(enum counter_role role)
+{
+	return role == COUNTER_WAITING || role == COUNTER_PENDING || role == COUNTER_GAUGE;
+}
+
 void account_end(struct account *a)
 {
 	uint64_t last[COUNTERS_MAX];
 	if (current(a, last)) {
 		a->crashed += unsettled(a, last);
+		a->pending += sum(a, last, COUNTER_PENDING);
 		for (size_t i = 0; i < a->count; i++)
-			if (a->table[i].role != COUNTER_WAITING &&
-				a->table[i].role != COUNTER_GAUGE)
+			if (!is_gauge(a->table[i].role))
 				a->past[i] += last[i];
 	}
 	counters_shared_free(a->now);
@@ -103,7 +108,7 @@ uint64_t account_sum(struct account *a, enum counter_role role)
 uint64_t account_made(struct account *a)
 {
 	uint64_t made = account_sum(a, COUNTER_MADE);
-	return made ? made : account_sum(a, COUNTER_PASSED);
+	return (made ? made : account_sum(a, COUNTER_PASSED)) + a->pending;
 }
 
 static json_t *number(uint64_t v)

@@ -12,6 +12,7 @@ struct account {
 	struct counters_shared *now;  /* of the process that runs; owned; NULL: none does */
 	uint64_t past[COUNTERS_MAX];  /* of those before it */
 	uint64_t crashed;             /* read by them and neither passed on nor counted as lost */
+	uint64_t pending;             /* made by them and not passed on, in the next stage's unit */
 	char program[32], unit[32];
 	char names[COUNTERS_MAX][32];
 	struct counter table[COUNTERS_MAX];
@@ -29,7 +30,7 @@ void account_free(struct account *a);
 /* Totals of a role until now. */
 uint64_t account_sum(struct account *a, enum counter_role role);
 
-/* What it passed on: to the next stage, in that one's unit. */
+/* What it passed on to the next stage, in that one's unit, and what it had made for it when it was killed. */
 uint64_t account_made(struct account *a);
 
 /* {"unit", "in", "out", "waiting", "made", "lost": {by cause, not 0}} as in a stage's own document, with the cause

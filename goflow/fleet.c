@@ -157,7 +157,7 @@ static bool must_wait(const struct pipeline *p, uint64_t now_ns)
 		       p->after->slots[SLOT_DECODER].state != SLOT_ENDED);
 }
 
-/* One that has ended, in favour of another configuration. */
+/* One that has ended, in favour of another configuration: says what came of its records. */
 static void forget(struct fleet *f, struct pipeline *gone)
 {
 	for (struct pipeline *p = f->first; p; p = p->next)
@@ -165,6 +165,7 @@ static void forget(struct fleet *f, struct pipeline *gone)
 			p->after = NULL;
 	for (size_t i = 0; i < gone->count; i++)
 		f->restarts += gone->slots[i].starts ? gone->slots[i].starts - 1 : 0;
+	pipeline_totals(gone);
 	pipeline_free(gone);
 }
 

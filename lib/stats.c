@@ -198,6 +198,7 @@ uint64_t stats_totals(const struct stats_source *source)
 		COUNTER_WAITING,
 		COUNTER_LOST,
 		COUNTER_MADE,
+		COUNTER_PENDING,
 		COUNTER_INFO,
 		COUNTER_GAUGE,
 	};

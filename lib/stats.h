@@ -20,6 +20,7 @@ enum counter_role {
 	COUNTER_LOST,    /* not done, by the cause that the counter is named after */
 	COUNTER_PASSED,  /* OUT, by passing it on to the next stage, which counts in the same unit */
 	COUNTER_MADE,    /* what it passed on, where the next stage counts in another unit; not in the ledger */
+	COUNTER_PENDING, /* in the unit of MADE: made, and not passed on yet (a gauge); not in the ledger */
 	COUNTER_GAUGE,   /* what there is now, not a sum over time; not in the ledger */
 };
 

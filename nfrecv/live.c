@@ -62,7 +62,6 @@ static int take(struct live *l, const struct datagram *d, bool keep)
 		err = flush_ring(l->n);
 		put = put_datagram(l->n, d);
 	}
-	l->n->counts[COUNT_RECEIVED]++;
 	if (put == ERR_RETRY)
 		drop(l, peer);
 	return err;
@@ -81,6 +80,8 @@ static int receive(struct live *l, struct live_socket *s, bool keep)
 		return n;
 	}
 	count_kernel_drops(l, s, drops);
+	l->n->counts[COUNT_RECEIVED] +=
+		(uint64_t)n; /* at once: were it killed now, they would be missed */
 	for (int i = 0; i < n; i++) {
 		net_datagram(l->batch, i, s->port, &d);
 		int e = take(l, &d, keep && !err);

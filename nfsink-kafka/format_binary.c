@@ -1,6 +1,6 @@
 /* The format binary: a schema frame and a frame of records, so that each message can be read on its
  * own, by any version, from any partition and offset. The frame keeps its stream id and number. */
-#include <string.h>
+#include <stdlib.h>
 
 #include "nfsink-kafka/nfsink_kafka.h"
 
@@ -24,12 +24,10 @@ static size_t repack(
 	return len;
 }
 
-size_t format_binary(struct kafka_conn *c, size_t at, char *out, size_t cap)
+char *format_binary(struct kafka_conn *c, size_t at, size_t *len)
 {
 	struct frame f = c->batch->frames[at];
 	struct frame schema = {.kind = FRAME_SCHEMA, .schema = schema_own()};
-	uint8_t *bytes = (uint8_t *)out;
-	cap = cap < BINARY_MAX ? cap : BINARY_MAX;
 	if (!f.numbered) {
 		f.id = c->s->own_id;
 		f.sequence = c->own_first + at;
@@ -37,15 +35,18 @@ size_t format_binary(struct kafka_conn *c, size_t at, char *out, size_t cap)
 	schema.id = f.id;
 	schema.sequence = f.sequence;
 	schema.len = schema_payload(&schema.payload);
-	size_t head = stream_frame(&schema, bytes, cap);
 	if (f.schema != schema_own()) {
-		/* behind the scratch that the message is written to */
-		uint8_t *packed = bytes + BINARY_MAX;
-		f.len = repack(c, &f, packed, BINARY_MAX, &f.records);
-		f.payload = packed;
-		if (!f.len)
-			return 0;
+		f.len = repack(
+			c, &c->batch->frames[at], (uint8_t *)c->text, JSONL_LINE_MAX, &f.records);
+		f.payload = (uint8_t *)c->text;
 	}
-	size_t len = stream_frame(&f, bytes + head, cap - head);
-	return len ? head + len : 0;
+	size_t room = schema.len + f.len + 2 * (STREAM_HEADER + STREAM_TRAILER);
+	uint8_t *out = malloc(room);
+	*len = 0;
+	if (!out || !f.len || room > BINARY_MAX)
+		return (char *)out;
+	size_t head = stream_frame(&schema, out, room);
+	size_t rest = stream_frame(&f, out + head, room - head);
+	*len = rest ? head + rest : 0;
+	return (char *)out;
 }

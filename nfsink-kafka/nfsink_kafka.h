@@ -25,8 +25,8 @@ struct format {
 	const char *name;
 	/* The message of a record into out: its length, 0 if it does not fit into cap. */
 	size_t (*record)(struct kafka_conn *c, const struct record *r, char *out, size_t cap);
-	/* The message of frame `at` of the batch, likewise. */
-	size_t (*frame)(struct kafka_conn *c, size_t at, char *out, size_t cap);
+	/* The message of frame `at` of the batch, allocated, and its length, 0 if it is too large; NULL: no memory. */
+	char *(*frame)(struct kafka_conn *c, size_t at, size_t *len);
 };
 
 /* Records that were refused, by the broker's or the library's code. */
@@ -143,6 +143,6 @@ size_t format_proto(struct kafka_conn *c, const struct record *r, char *out, siz
 size_t format_proto_delimited(struct kafka_conn *c, const struct record *r, char *out, size_t cap);
 size_t format_goflow2(struct kafka_conn *c, const struct record *r, char *out, size_t cap);
 size_t format_goflow2_delimited(struct kafka_conn *c, const struct record *r, char *out, size_t cap);
-size_t format_binary(struct kafka_conn *c, size_t at, char *out, size_t cap);
+char *format_binary(struct kafka_conn *c, size_t at, size_t *len);
 
 #endif

@@ -26,9 +26,11 @@ struct origin {
 };
 
 struct message {
-	size_t at; /* in states */
-	const char *value, *key;
+	size_t at;   /* in states */
+	char *value; /* NULL once it has been handed over */
+	const char *key;
 	size_t len, key_len;
+	bool given; /* the value was allocated for the message, and becomes the library's with it */
 	int64_t time_ms;
 	const struct origin *origin;
 };
@@ -88,16 +90,18 @@ static rd_kafka_headers_t *headers_of(const struct origin *o)
 	return headers;
 }
 
-/* Hands one over. Returns 0 or the library's code. The headers are made beforehand: those that
- * rd_kafka_produceva makes by itself are freed twice by librdkafka 2.0 where it refuses a message.
+/* Hands one over. Returns 0 or the library's code, the value then being still ours. The headers are
+ * made beforehand: those that rd_kafka_produceva makes by itself are freed twice by librdkafka 2.0
+ * where it refuses a message.
  */
-static rd_kafka_resp_err_t produce(struct kafka_conn *c, const struct message *m)
+static rd_kafka_resp_err_t produce(struct kafka_conn *c, struct message *m)
 {
 	rd_kafka_headers_t *headers = headers_of(m->origin);
 	rd_kafka_vu_t v[] = {
 		{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = c->rkt},
-		{.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-		{.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)m->value, m->len}},
+		{.vtype = RD_KAFKA_VTYPE_MSGFLAGS,
+			.u.i = m->given ? RD_KAFKA_MSG_F_FREE : RD_KAFKA_MSG_F_COPY},
+		{.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {m->value, m->len}},
 		{.vtype = RD_KAFKA_VTYPE_KEY,
 			.u.mem = {m->key_len ? (void *)m->key : NULL, m->key_len}},
 		{.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = m->time_ms},
@@ -105,8 +109,10 @@ static rd_kafka_resp_err_t produce(struct kafka_conn *c, const struct message *m
 		{.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
 	};
 	rd_kafka_error_t *error = rd_kafka_produceva(c->rk, v, LEN(v) - !headers);
-	if (!error)
+	if (!error) {
+		m->value = NULL;
 		return RD_KAFKA_RESP_ERR_NO_ERROR;
+	}
 	rd_kafka_resp_err_t err = rd_kafka_error_code(error);
 	rd_kafka_error_destroy(error);
 	if (headers)
@@ -116,7 +122,7 @@ static rd_kafka_resp_err_t produce(struct kafka_conn *c, const struct message *m
 
 /* Hands one over, waiting where the queue is full. Returns 0, the message then being sent or
  * refused, or ERR_RETRY. */
-static int send_message(struct kafka_conn *c, const struct message *m)
+static int send_message(struct kafka_conn *c, struct message *m)
 {
 	rd_kafka_resp_err_t err = m->len ? produce(c, m) : RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
 	while (err == RD_KAFKA_RESP_ERR__QUEUE_FULL && c->outstanding) {
@@ -141,16 +147,23 @@ static int send_message(struct kafka_conn *c, const struct message *m)
 	return 0;
 }
 
-/* The message of a frame, with the time of its first record. */
+/* The message of a frame, with the time of its first record. It is large, so it is made where the
+ * library can keep it, and not copied. */
 static int send_frame(struct kafka_conn *c, size_t at, const struct origin *o)
 {
 	struct frame_iter it;
-	struct message m = {.at = at, .value = c->text, .origin = o};
+	struct message m = {.at = at, .given = true, .origin = o};
+	m.value = c->s->format->frame(c, at, &m.len);
+	if (!m.value) {
+		snprintf(c->why, sizeof c->why, "%s", err_sentence(ERR_MEMORY));
+		return ERR_RETRY;
+	}
 	frame_begin(&it, &c->batch->frames[at], &c->record);
 	if (frame_next(&it, &c->record) > 0)
 		m.time_ms = time_of(c);
-	m.len = c->s->format->frame(c, at, c->text, JSONL_LINE_MAX);
-	return send_message(c, &m);
+	int err = send_message(c, &m);
+	free(m.value);
+	return err;
 }
 
 /* The messages of a frame's records whose state is `which`; *at is the first one's position, and
