@@ -171,7 +171,7 @@ static void put_last_seen(FILE *out, const json_t *list)
 			continue;
 		fprintf(out, "goflow_%s{", name);
 		label(out, "exporter", doc_text(e, "address"));
-		fprintf(out, "} %.3f\n", (double)(t.ns / NS_PER_MS) / 1e3);
+		fprintf(out, "} %.3f\n", (double)t.ns / (double)NS_PER_S);
 	}
 }
 

@@ -7,14 +7,18 @@
 
 #include "goflow/api_impl.h"
 
-extern const char api_page[], api_page_end[];
+extern const char api_page[];
+extern const uint32_t api_page_len;
 
 __asm__(".pushsection .rodata\n"
-	".globl api_page, api_page_end\n"
-	".hidden api_page, api_page_end\n"
+	".globl api_page, api_page_len\n"
+	".hidden api_page, api_page_len\n"
 	"api_page:\n"
 	".incbin \"goflow/page.html\"\n"
-	"api_page_end:\n"
+	"0:\n"
+	".balign 4\n"
+	"api_page_len:\n"
+	".long 0b - api_page\n"
 	".popsection\n");
 
 /* Stands in the page where a number is to stand that no page has had: scripts and styles run by
@@ -33,7 +37,7 @@ enum MHD_Result api_get_page(struct api_request *r)
 {
 	unsigned char bytes[NONCE_BYTES];
 	char nonce[sizeof mark], csp[320];
-	size_t len = (size_t)(api_page_end - api_page);
+	size_t len = api_page_len;
 	char *page = malloc(len);
 	if (!page || getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes) {
 		free(page);

@@ -57,7 +57,7 @@ start_flow() {
 	background bash -c "nfrecv -l 127.0.0.1:$udp 2>recv.err | nfdecode 2>decode.err |
 		GOFLOW_BACKEND=db nfsink-sqlite -d flows.db 2>sink.err"
 	wait_for 10 bound "$udp"
-	wait_for 10 test -S "$(echo "$GOFLOW_RUNDIR"/nfsink-sqlite.*.sock)"
+	wait_for 10 compgen -G "$GOFLOW_RUNDIR/nfsink-sqlite.*.sock"
 }
 
 # Sends a capture of one exporter, which is 127.1.0.1; another test may have that one's port just now.

@@ -9,13 +9,18 @@ load api
 json='Content-Type: application/json'
 body='{"Server": "http://grafana.invalid", "ApiKey": "key", "Directory": "0"}'
 
+# For wait_for: all that was sent is stored; metrics have this line; so many slow clients were closed.
+# shellcheck disable=SC2317 # not reached by name alone
+stored() { expect 200 /status && answers '.backends[0] | .up and .stored > 0 and .waiting == 0'; }
+measured() { expect 200 /metrics && grep -qxF "$1" body; }
+cut_off() { [ "$(grep -c closed slow.out)" -ge "$1" ]; }
+
 bearer() { echo "Authorization: Bearer $token"; }
 
 @test "status of a live pipeline: the first goflow's Msg, a line a backend, and the whole state beside it" {
 	start_api
 	start_flow
 	send_flows
-	stored() { expect 200 /status && answers '.backends[0] | .up and .stored > 0 and .waiting == 0'; }
 	wait_for 15 stored
 	answers '.healthy and .adds_up and .state == "3 stages running"'
 	answers '.Msg | test("^db \\(sqlite\\): running, [1-9][0-9]* stored, 0 waiting, 0 lost.*\n$")'
@@ -73,8 +78,7 @@ bearer() { echo "Authorization: Bearer $token"; }
 	wait_for 15 stored
 	local flows
 	flows=$(jq '.backends[0].stored' body)
-	counted() { expect 200 /metrics && grep -qx "goflow_exporter_flows_total{exporter=\"127.1.0.1\"} $flows" body; }
-	wait_for 15 counted
+	wait_for 15 measured "goflow_exporter_flows_total{exporter=\"127.1.0.1\"} $flows"
 	grep -qi '^content-type: text/plain; version=0.0.4' head
 	grep -qx "goflow_stage_out_total{program=\"nfsink-sqlite\",pipeline=\"netflow\",backend=\"db\"} $flows" body
 	grep -qx 'goflow_healthy 1' body
@@ -94,8 +98,7 @@ bearer() { echo "Authorization: Bearer $token"; }
 	END
 	start_supervisor
 	labels='{program="nfrecv",pipeline="a\"b\\c\nd",backend=""'
-	there() { expect 200 /metrics && grep -qxF "goflow_stage_up$labels} 0" body; }
-	wait_for 10 there
+	wait_for 10 measured "goflow_stage_up$labels} 0"
 	grep -qxF "goflow_stage_starts_total$labels} 4" body
 	grep -qxF "goflow_stage_lost_total$labels,cause=\"ring_full\"} 2" body
 	grep -qxF "goflow_stage_other$labels,counter=\"received\"} 7" body
@@ -121,8 +124,7 @@ bearer() { echo "Authorization: Bearer $token"; }
 	END
 	background python3 stage.py "$GOFLOW_RUNDIR/nfdecode.1.sock"
 	wait_for 5 test -S "$GOFLOW_RUNDIR/nfdecode.1.sock"
-	there() { expect 200 /metrics && grep -qx 'goflow_exporters 1500' body; }
-	wait_for 10 there
+	wait_for 10 measured 'goflow_exporters 1500'
 	same 1001 "$(grep -c '^goflow_exporter_flows_total{' body)" series
 	grep -qx 'goflow_exporter_flows_total{exporter="other"} 1000' body
 }
@@ -340,8 +342,7 @@ while clients and time.monotonic() - begun < 25:
 	expect 200 /status
 	slow_clients 30
 	wait_for 30 expect 200 /status -m 1
-	cut() { [ "$(grep -c closed slow.out)" -ge 30 ]; }
-	wait_for 30 cut
+	wait_for 30 cut_off 30
 	expect 200 /status
 }
 

@@ -104,8 +104,8 @@ live='+document.querySelector("#charts .value").textContent.match(/^[\d.]+/) > 0
 	local enter='document.getElementById("token").value = "%s"; document.querySelector("#login button").click()'
 	local hidden='document.getElementById("login").hidden' notice='document.getElementById("notice").textContent'
 	# shellcheck disable=SC2059 # that is the form
-	run ! page until "!$hidden" print "$notice" do "$(printf "$enter" wrong)" until "$notice.includes('not the token')" \
-		do "$(printf "$enter" "$token")" until "$hidden && !document.getElementById('data').hidden" do 'location.reload()' \
+	run ! page until "!$hidden" print "$notice" act "$(printf "$enter" wrong)" until "$notice.includes('not the token')" \
+		act "$(printf "$enter" "$token")" until "$hidden && !document.getElementById('data').hidden" act 'location.reload()' \
 		until "document.getElementById('data') && !document.getElementById('data').hidden" print "$hidden"
 	same $'"This address needs the token of the API."\ntrue' "$(cat page.out)"
 	# the refusals are all that the console has

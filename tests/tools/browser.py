@@ -4,7 +4,7 @@
     size WIDTHxHEIGHT    of the window
     scheme light|dark    what the page is told to prefer
     until EXPRESSION     waits until that JavaScript is true, 20 seconds at most
-    do STATEMENTS        JavaScript
+    act STATEMENTS       JavaScript
     run COMMAND          of the shell
     print EXPRESSION     its value as JSON, on a line
     shot FILE            a picture (PNG) of the whole page
@@ -80,7 +80,7 @@ def step(browser, verb, what):
         browser.tell("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": what}])
     elif verb == "until":
         wait_until(browser, what)
-    elif verb == "do":
+    elif verb == "act":
         browser.evaluate(what)
     elif verb == "run":
         subprocess.run(what, shell=True, check=True)
