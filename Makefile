@@ -29,7 +29,8 @@ SHAREDIR = $(DESTDIR)$(PREFIX)/share/goflow
 DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/goflow
 
 PROGRAMS = nfrecv nfdecode nftee nfsink-sqlite nfsink-pg nfsink-mysql nfsink-kafka nfsrc-kafka nfctl goflow
-LIBS_nfrecv        = -lpcap
+LIBS_nfrecv        = -lpcap -lseccomp
+LIBS_nfdecode      = -lseccomp
 LIBS_nfsink-sqlite = -lsqlite3
 LIBS_nfsink-pg     = -lpq
 LIBS_nfsink-mysql  = -lmariadb
@@ -37,7 +38,7 @@ LIBS_nfsink-kafka  = -lrdkafka -lprotobuf-c
 LIBS_nfsrc-kafka   = -lrdkafka -lcrypto -lprotobuf-c
 LIBS_goflow        = -lyaml
 LIBS_ALL           = -ljansson
-LIBS_TEST          = -lcmocka -lpcap -lsqlite3 -lprotobuf-c
+LIBS_TEST          = -lcmocka -lpcap -lseccomp -lsqlite3 -lprotobuf-c
 
 WARN   = -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wwrite-strings -Wpointer-arith
 # _FORTIFY_SOURCE works in optimised code alone, and hides what a sanitizer would find.

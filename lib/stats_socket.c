@@ -205,6 +205,11 @@ void stats_serve(struct stats *s)
 	arm(s);
 }
 
+const char *stats_path(const struct stats *s)
+{
+	return s->listen_fd >= 0 ? s->path : NULL;
+}
+
 int stats_fd(const struct stats *s)
 {
 	return s->epoll_fd;
@@ -275,6 +280,7 @@ int stats_open(struct stats **out, const char *path, const struct stats_source *
 	if (!s)
 		return ERR_MEMORY;
 	stats_mark_start();
+	json_object_seed(0); /* it opens a device, which a confined process could not do later */
 	s->source = source;
 	s->listen_fd = s->epoll_fd = s->timer_fd = -1;
 	for (size_t i = 0; i < STATS_CLIENTS; i++)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/confine.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/opt.h"
@@ -129,6 +130,12 @@ static int take_packets(struct nfdecode *n)
 	return got < 0 ? got : 0;
 }
 
+/* Confines the process to what it has open and its stats socket. */
+static void lock_in(const struct nfdecode *n)
+{
+	confine(&(struct confine){.socket = stats_path(n->stage.stats), .state_dir = -1});
+}
+
 /* Reads until the input ends, output fails, or a drain's time is over. Returns 0 or a negative
  * code. */
 static int run(struct nfdecode *n)
@@ -248,6 +255,7 @@ int main(int argc, char **argv)
 	report_source(&n, &source);
 	enum exit_code code = EXIT_IO;
 	if (stage_open(&n.stage, c.stats, &source) == 0) {
+		lock_in(&n);
 		code = finish(&n, &source, run(&n));
 		stage_close(&n.stage);
 	}

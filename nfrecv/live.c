@@ -175,6 +175,8 @@ int run_live(struct nfrecv *n)
 	l.n = n;
 	l.batch = net_batch_new();
 	int err = l.batch ? open_sockets(&l) : ERR_MEMORY;
+	if (!err)
+		lock_in(n);
 	if (!err) /* the reader knows at once what it reads */
 		err = ring_write(&n->ring, n->out.fd, &n->counts[COUNT_WRITTEN]);
 	while (!err && !n->stage.signals)
