@@ -56,23 +56,25 @@ UNIT_SRC  = $(sort $(wildcard tests/unit/test_*.c))
 UNIT_AID  = $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
 FUZZ_SRC  = $(sort $(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
 TOOL_SRC  = $(sort $(wildcard tests/tools/*.c))
+LOAD_SRC  = $(sort $(wildcard tests/preload/*.c)) # loaded into programs under test
 SRC_OF    = $(sort $(wildcard $(1)/*.c))
 DOC_SRC   = docs/fieldtable.c docs/protofile.c
 ALL_SRC   = $(LIB_SRC) $(DOC_SRC) $(foreach p,$(PROGRAMS),$(call SRC_OF,$(p))) $(UNIT_SRC) $(UNIT_AID) \
-	    $(FUZZ_SRC) tests/fuzz/replay.c $(TOOL_SRC)
+	    $(FUZZ_SRC) tests/fuzz/replay.c $(TOOL_SRC) $(LOAD_SRC)
 OBJ       = $(patsubst %.c,$(BUILD)/%.o,$(1))
 BIN       = $(PROGRAMS:%=$(BUILD)/bin/%)
 UNITS     = $(UNIT_SRC:%.c=$(BUILD)/%)
 REPLAYS   = $(FUZZ_SRC:%.c=$(BUILD)/%-replay)
 FUZZERS   = $(FUZZ_SRC:%.c=$(BUILD)/%-fuzz)
 TOOLS     = $(TOOL_SRC:%.c=$(BUILD)/%)
+LOADED    = $(LOAD_SRC:%.c=$(BUILD)/%.so)
 PROTO     = $(BUILD)/proto/goflow.proto $(BUILD)/proto/goflow2.proto
 MAN_MADE  = $(patsubst docs/man/%.in,$(BUILD)/man/%,$(sort $(wildcard docs/man/*.in)))
 MAN       = $(sort $(wildcard */*.[1-8] docs/man/*.[1-8])) $(MAN_MADE)
 MAN_OF    = $(filter %.$(1),$(MAN))
 
 all: $(BIN) $(MAN_MADE) $(PROTO)
-tests: $(UNITS) $(REPLAYS) $(TOOLS)
+tests: $(UNITS) $(REPLAYS) $(TOOLS) $(LOADED)
 
 # Said once, in plain words, before the compiler says it at length.
 $(BUILD)/packages: scripts/packages
@@ -153,6 +155,10 @@ $(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: LIBS_ALL += $
 
 $(TOOLS): %: %.o $(BUILD)/libgoflow.a
 	$(LINK) -lpcap -lrdkafka -lprotobuf-c $(LIBS_ALL)
+
+$(LOADED): $(BUILD)/%.so: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call SAY,LD) $(CC) $(ALL_CPPFLAGS) $(filter-out -fPIE,$(ALL_CFLAGS)) -MMD -MP -fPIC -shared -o $@ $<
 
 # Manuals with tables that come out of lib's own.
 $(BUILD)/docs/fieldtable: $(BUILD)/docs/fieldtable.o $(BUILD)/libgoflow.a

@@ -24,7 +24,8 @@ struct confine {
 
 /* Confines this process from now on; there is no way back. Call it from the only thread, once all is
  * open. What the kernel cannot do is logged as a warning where it leaves a hole, and the program goes
- * on; how well it is confined is logged as debug. A build with a sanitizer is not confined, since a
+ * on; how well it is confined is logged as debug. GOFLOW_CONFINE=no in the environment leaves it out,
+ * with a warning, for tools that work inside the process, as valgrind does. A build with a sanitizer is not confined, since a
  * sanitizer's own report needs what is forbidden here. */
 void confine(const struct confine *c);
 
