@@ -18,21 +18,22 @@ static const uint8_t early[] = {HEADER(28, 0), 1, 0, 0, 12, 10, 0, 0, 1, 0, 0, 0
 static const uint8_t early_two[] = {
 	HEADER(40, 1), 1, 0, 0, 12, 10, 0, 0, 2, 0, 0, 0, 6, 1, 1, 0, 12, 10, 0, 0, 3, 0, 0, 0, 7};
 static const uint8_t options[] = {
-	HEADER(48, 3), 0, 3, 0, 22, 1, 9, 0, 3, 0, 1, 0, 149, 0, 4, 0, 34, 0, 4, 0, 41, 0, 4, 0, 0, /* padding */
-	0};
-static const uint8_t templates[] = {HEADER(48, 4), 0, 2, 0, 32, 1, 0, 0, 2, 0, 8, 0, 4, 0, 2, 0, 4, 1, 1,
-	0, 2, 0, 12, 0, 4, 0, 1, 0, 4, 0, 0, 0, 0};
+	HEADER(54, 3), 0, 3, 0, 22, 1, 9, 0, 3, 0, 1, 0, 149, 0, 4, 0, 34, 0, 4, 0, 41, 0, 4,
+	1, 9, 0, 16, 0, 0, 0, 7, 0, 0, 0, 100, 0, 0, 0, 9};
+static const uint8_t templates[] = {HEADER(44, 4), 0, 2, 0, 28, 1, 0, 0, 2, 0, 8, 0, 4, 0, 2, 0, 4, 1, 1,
+	0, 2, 0, 12, 0, 4, 0, 1, 0, 4};
 static const uint8_t data[] = {HEADER(28, 4), 1, 0, 0, 12, 10, 0, 0, 4, 0, 0, 0, 8};
+static const uint8_t after_gap[] = {HEADER(28, 7), 1, 1, 0, 12, 10, 0, 0, 5, 0, 0, 0, 9};
 static const struct {
 	const uint8_t *bytes;
 	uint32_t len;
 } conversation[] = {
 	{early, sizeof early},
 	{early_two, sizeof early_two},
-	{options, 16 + 22},
+	{options, sizeof options},
 	{templates, sizeof templates},
 	{data, sizeof data},
-	{data, sizeof data},
+	{after_gap, sizeof after_gap},
 };
 
 struct seen {
@@ -43,8 +44,13 @@ static void emit(void *ctx, const struct record *r)
 {
 	struct seen *s = ctx;
 	s->records++;
-	s->sum = s->sum * 31 + r->src_ip.b[15] + r->dst_ip.b[15] + r->in_pkts + r->in_bytes +
-		 r->sequence + (r->received.ns >> 20);
+	s->sum = s->sum * 31 + r->sequence + (r->received.ns >> 20);
+	if (record_has(r, FIELD_src_ip))
+		s->sum = s->sum * 31 + r->src_ip.b[15] + r->in_pkts;
+	if (record_has(r, FIELD_dst_ip))
+		s->sum = s->sum * 31 + r->dst_ip.b[15] + r->in_bytes;
+	if (record_has(r, FIELD_sampling_rate))
+		s->sum = s->sum * 31 + r->sampling_rate;
 }
 
 static struct decoder *decoder_with(size_t state_max, struct seen *seen)
