@@ -46,8 +46,7 @@
 /* The rights over files that this kernel's Landlock knows, 0 where it has none. */
 static uint64_t known_rights(int *abi)
 {
-	*abi = (int)syscall(
-		SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+	*abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	if (*abi < 1)
 		return 0;
 	return FS_FIRST_ABI | (*abi >= 2 ? LANDLOCK_ACCESS_FS_REFER : 0) |
@@ -86,8 +85,8 @@ static int confine_paths(const struct confine *c)
 	struct landlock_ruleset_attr attr = {.handled_access_fs = known_rights(&abi)};
 	if (!attr.handled_access_fs)
 		return 0;
-	int ruleset = (int)syscall(
-		SYS_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
+	int ruleset =
+		(int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr.handled_access_fs, 0);
 	if (ruleset < 0)
 		return 0;
 	for (size_t i = 0; i < c->file_count; i++)
@@ -188,11 +187,10 @@ static int add_narrow(scmp_filter_ctx f)
 		F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETPIPE_SZ, F_SETPIPE_SZ, F_DUPFD_CLOEXEC};
 	int bad = 0;
 	for (size_t i = 0; i < LEN(memory); i++)
-		bad |= seccomp_rule_add(f, SCMP_ACT_ALLOW, memory[i], 1,
-			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		bad |= seccomp_rule_add(
+			f, SCMP_ACT_ALLOW, memory[i], 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	/* to the other end, not to an address: a receiving socket could send anywhere */
-	bad |= seccomp_rule_add(
-		f, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_A4(SCMP_CMP_EQ, 0));
+	bad |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_A4(SCMP_CMP_EQ, 0));
 	/* flags and the size of a pipe, but not who is sent a signal when it is ready */
 	for (size_t i = 0; i < LEN(commands); i++) {
 		scmp_datum_t cmd = (scmp_datum_t)commands[i];
@@ -233,7 +231,8 @@ static int confine_calls(const struct confine *c)
 	seccomp_attr_set(f, SCMP_FLTATR_CTL_SSB, 1);
 	seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	int err = add_calls(f, calls, LEN(calls)) | add_narrow(f) | add_paths(f, c);
-	seccomp_attr_set(f, SCMP_FLTATR_API_SYSRAWRC, 1); /* the errno of the kernel, where it can */
+	seccomp_attr_set(
+		f, SCMP_FLTATR_API_SYSRAWRC, 1); /* the errno of the kernel, where it can */
 	err = err ? -EINVAL : seccomp_load(f);
 	seccomp_release(f);
 	return err;
@@ -268,5 +267,7 @@ void confine(const struct confine *c)
 			 "state's folder can be opened");
 	else
 		log_debug("confined landlock=%d opens=%s", landlock,
-			!opens ? "nothing" : c->state_dir >= 0 ? "state" : "input");
+			!opens              ? "nothing"
+			: c->state_dir >= 0 ? "state"
+					    : "input");
 }

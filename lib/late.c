@@ -327,8 +327,7 @@ static int read_held(struct decoder *d, struct cursor *c, struct pending **last)
 		d->late->bytes + size_of(head.len) > d->late->max_bytes)
 		return ERR_STATE_DAMAGED;
 	struct held *h = malloc(sizeof *h + head.len);
-	head.of = h ? resume_pending(d, same ? *last : NULL, waiting, -(int)err,
-			      &head.datagram.src)
+	head.of = h ? resume_pending(d, same ? *last : NULL, waiting, -(int)err, &head.datagram.src)
 		    : NULL;
 	if (!head.of) {
 		free(h);

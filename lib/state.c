@@ -92,7 +92,8 @@ static bool find_oldest(void *ctx, const struct domain *d)
 	return true;
 }
 
-/* Domains of version 0 stand for datagrams that no protocol took: there is nothing to know of them. */
+/* Domains of version 0 stand for datagrams that no protocol took: there is nothing to know of them.
+ */
 static void put_domains(struct writing *w, const struct exporters *all)
 {
 	size_t at = begin_list(w);
@@ -142,8 +143,8 @@ static void put_header(struct bytes *b)
 	bytes_uint(&header, crc, 4);
 }
 
-int state_write(const struct decoder *d, enum state_extent extent, struct bytes *out,
-	uint64_t *fingerprint)
+int state_write(
+	const struct decoder *d, enum state_extent extent, struct bytes *out, uint64_t *fingerprint)
 {
 	struct writing w = {.out = out, .extent = extent};
 	static const uint8_t room[STATE_HEADER_SIZE];

@@ -14,8 +14,8 @@
 #define FIRST_NS   NS_PER_S
 #define LONGEST_NS (60 * NS_PER_S)
 
-/* The new file, until it takes the name. It is always the same one, so that what a crash left of it is
- * overwritten and does not pile up. */
+/* The new file, until it takes the name. It is always the same one, so that what a crash left of it
+ * is overwritten and does not pile up. */
 static const char *temporary(const struct keep *k)
 {
 	static char name[NAME_MAX + 1];
@@ -83,8 +83,8 @@ static void resume(struct keep *k, struct decoder *d)
 		log_warn("state %s: %s: starting without it", k->path, err_sentence(err));
 		return;
 	}
-	/* It was whole, and the next datagram makes it outdated: keep_tick replaces it before that, so
-	 * that a crash later does not bring back what was decoded. */
+	/* It was whole, and the next datagram makes it outdated: keep_tick replaces it before that,
+	 * so that a crash later does not bring back what was decoded. */
 	k->fingerprint = UINT64_MAX;
 	struct exporters_usage usage = exporters_usage(decoder_exporters(d));
 	log_info("state read back exporters=%llu templates=%llu waiting=%llu",

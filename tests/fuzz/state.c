@@ -1,6 +1,7 @@
-/* A saved state read back: nothing in it may crash the decoder, or bring it over its bounds; what was
- * taken is written again and read again. An input is a state behind its header, which is made anew, since
- * a checksum holds up a fuzzer and nobody else; one that begins with the mark is read as it stands too. */
+/* A saved state read back: nothing in it may crash the decoder, or bring it over its bounds; what
+ * was taken is written again and read again. An input is a state behind its header, which is made
+ * anew, since a checksum holds up a fuzzer and nobody else; one that begins with the mark is read
+ * as it stands too. */
 #include "lib/state.h"
 
 #include <stdlib.h>
@@ -33,9 +34,9 @@ static void read_back(const uint8_t *state, size_t size)
 	uint64_t records = 0, before, after;
 	struct decoder *d = make(&records), *again = make(&records);
 	struct bytes first = {NULL}, second = {NULL};
-	const uint8_t version9[] = {0, 9, 0, 0}, template9[] = {0, 9, 0, 1, 0, 0, 0, 9, 0, 0, 0, 1,
-							 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 12,
-							 1, 0, 0, 1, 0, 1, 0, 4};
+	const uint8_t version9[] = {0, 9, 0, 0},
+		      template9[] = {0, 9, 0, 1, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0,
+			      0, 0, 12, 1, 0, 0, 1, 0, 1, 0, 4};
 	if (!d || !again)
 		abort();
 	int err = state_read(d, state, size);
@@ -44,7 +45,8 @@ static void read_back(const uint8_t *state, size_t size)
 		abort();
 	if (usage.bytes > STATE_MAX)
 		abort();
-	if (state_write(d, STATE_WHOLE, &first, &before) || state_read(again, first.at, first.len) ||
+	if (state_write(d, STATE_WHOLE, &first, &before) ||
+		state_read(again, first.at, first.len) ||
 		state_write(again, STATE_WHOLE, &second, &after))
 		abort();
 	if (before != after || first.len != second.len)

@@ -1,6 +1,7 @@
-/* Loaded into a program under test: at SIGUSR2 it tries, from inside the process, what a confined one
- * must not be able to do, and writes to standard error what came of each: "attempt NAME: ok" or the
- * errno's name. GOFLOW_ATTEMPT_DIR, if set, names a folder in which it tries to write a file. */
+/* Loaded into a program under test: at SIGUSR2 it tries, from inside the process, what a confined
+ * one must not be able to do, and writes to standard error what came of each: "attempt NAME: ok" or
+ * the errno's name. GOFLOW_ATTEMPT_DIR, if set, names a folder in which it tries to write a file.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -17,15 +18,16 @@
 
 static struct {
 	char dir[256];
-	int dir_fd;    /* as the program itself holds one */
-	int tcp, udp;  /* sockets from before the program confined itself */
+	int dir_fd;   /* as the program itself holds one */
+	int tcp, udp; /* sockets from before the program confined itself */
 } before = {.dir_fd = -1};
 
 static void tell(const char *name, long got)
 {
-	const char *result = got >= 0 ? "ok" : errno == EPERM ? "EPERM"
-				       : errno == EACCES      ? "EACCES"
-							      : "another error";
+	const char *result = got >= 0          ? "ok"
+			     : errno == EPERM  ? "EPERM"
+			     : errno == EACCES ? "EACCES"
+					       : "another error";
 	char line[128];
 	int len = snprintf(line, sizeof line, "attempt %s: %s\n", name, result);
 	if (write(STDERR_FILENO, line, (size_t)len) != len)

@@ -32,7 +32,8 @@
 #define CHECK(what)                                                                                \
 	do {                                                                                       \
 		if (!(what)) {                                                                     \
-			fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #what, errno);   \
+			fprintf(stderr, "%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #what,       \
+				errno);                                                            \
 			_exit(1);                                                                  \
 		}                                                                                  \
 	} while (0)

@@ -1,5 +1,5 @@
-/* state: written and read back between any two datagrams of a conversation, records come out as from one
- * decoder; what is cut, changed or of another version is refused whole. */
+/* state: written and read back between any two datagrams of a conversation, records come out as
+ * from one decoder; what is cut, changed or of another version is refused whole. */
 #include "lib/state.h"
 
 #include <setjmp.h>
@@ -12,16 +12,16 @@
 
 #include "lib/base.h"
 
-/* IPFIX of one exporter and domain: data before their template, options with a sampling rate, data. */
+/* IPFIX of one exporter and domain: data before their template, options with a sampling rate, data.
+ */
 #define HEADER(len, seq) 0, 10, 0, len, 101, 0, 0, 0, 0, 0, 0, seq, 0, 0, 0, 7
 static const uint8_t early[] = {HEADER(28, 0), 1, 0, 0, 12, 10, 0, 0, 1, 0, 0, 0, 5};
 static const uint8_t early_two[] = {
 	HEADER(40, 1), 1, 0, 0, 12, 10, 0, 0, 2, 0, 0, 0, 6, 1, 1, 0, 12, 10, 0, 0, 3, 0, 0, 0, 7};
-static const uint8_t options[] = {
-	HEADER(54, 3), 0, 3, 0, 22, 1, 9, 0, 3, 0, 1, 0, 149, 0, 4, 0, 34, 0, 4, 0, 41, 0, 4,
-	1, 9, 0, 16, 0, 0, 0, 7, 0, 0, 0, 100, 0, 0, 0, 9};
-static const uint8_t templates[] = {HEADER(44, 4), 0, 2, 0, 28, 1, 0, 0, 2, 0, 8, 0, 4, 0, 2, 0, 4, 1, 1,
-	0, 2, 0, 12, 0, 4, 0, 1, 0, 4};
+static const uint8_t options[] = {HEADER(54, 3), 0, 3, 0, 22, 1, 9, 0, 3, 0, 1, 0, 149, 0, 4, 0, 34,
+	0, 4, 0, 41, 0, 4, 1, 9, 0, 16, 0, 0, 0, 7, 0, 0, 0, 100, 0, 0, 0, 9};
+static const uint8_t templates[] = {HEADER(44, 4), 0, 2, 0, 28, 1, 0, 0, 2, 0, 8, 0, 4, 0, 2, 0, 4,
+	1, 1, 0, 2, 0, 12, 0, 4, 0, 1, 0, 4};
 static const uint8_t data[] = {HEADER(28, 4), 1, 0, 0, 12, 10, 0, 0, 4, 0, 0, 0, 8};
 static const uint8_t after_gap[] = {HEADER(28, 7), 1, 1, 0, 12, 10, 0, 0, 5, 0, 0, 0, 9};
 static const struct {
@@ -117,11 +117,11 @@ static void test_any_split_is_one_run(void **state)
 		uint64_t lost = 0;
 		struct decoder *both[] = {first, second};
 		for (size_t k = 0; k < 2; k++) {
-			const struct exporter *e = exporters_find(decoder_exporters(both[k]), &from);
+			const struct exporter *e =
+				exporters_find(decoder_exporters(both[k]), &from);
 			lost += e ? e->lost_records : 0;
 		}
-		assert_int_equal(lost,
-			exporters_find(decoder_exporters(one), &from)->lost_records);
+		assert_int_equal(lost, exporters_find(decoder_exporters(one), &from)->lost_records);
 		free(b.at);
 		decoder_free(first);
 		decoder_free(second);
