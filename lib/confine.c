@@ -199,7 +199,7 @@ static int add_narrow(scmp_filter_ctx f)
 		bad |= seccomp_rule_add(
 			f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl64), 1, SCMP_A1(SCMP_CMP_EQ, cmd));
 	}
-	/* abort() */
+	/* what ends a program that finds itself damaged */
 	bad |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
 		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
 	return bad;

@@ -18,14 +18,14 @@ struct writing {
 	const struct domain *oldest;
 };
 
-/* Adds what was written since `from` to the fingerprint, in which order does not matter. */
-static void imprint(struct writing *w, size_t from)
+/* Adds what was written since `from`, which belongs to what has the checksum `of`, to the
+ * fingerprint, in which order does not matter. Returns its checksum. */
+static uint32_t imprint(struct writing *w, size_t from, uint32_t of)
 {
 	const struct bytes *b = w->out;
-	if (b->failed)
-		return;
-	w->fingerprint += (uint64_t)crc32c(0, b->at + from, b->len - from) << 16 | 1;
-	w->count++;
+	uint32_t crc = b->failed ? 0 : crc32c(of, b->at + from, b->len - from);
+	w->fingerprint += (uint64_t)crc << 16 | 1;
+	return crc;
 }
 
 /* Puts a number of entries where room was left for it. */
@@ -80,10 +80,14 @@ static void put_domain(struct writing *w, const struct domain *d)
 	bytes_uint(b, d->clock_known, 1);
 	bytes_uint(b, d->uptime_in_seconds, 1);
 	bytes_uint(b, d->template_count, 4);
+	uint32_t crc = imprint(w, from, 0);
 	for (size_t i = 0; i < TEMPLATE_BUCKETS; i++)
-		for (const struct template *t = d->templates[i]; t; t = t->next)
+		for (const struct template *t = d->templates[i]; t; t = t->next) {
+			from = b->len;
 			put_template(b, t);
-	imprint(w, from);
+			imprint(w, from, crc);
+		}
+	w->count++;
 }
 
 static bool find_oldest(void *ctx, const struct domain *d)
@@ -120,7 +124,8 @@ static bool put_exporter(void *ctx, const struct exporter *e)
 		bytes_uint(b, s->list[i].id, 8);
 		bytes_uint(b, s->list[i].rate, 4);
 	}
-	imprint(w, from);
+	imprint(w, from, 0);
+	w->count++;
 	return true;
 }
 

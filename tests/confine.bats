@@ -84,7 +84,7 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", int(
 	cat first.pcap >in
 	kill -TERM "$pid"
 	wait_for 10 ended "$pid"
-	! grep -q "cannot\|denied\|permitted" err
+	same 0 "$(grep -c "cannot\|denied\|permitted" err)"
 }
 
 @test "confine: nfdecode opens nothing, connects to nothing, starts nothing" {
