@@ -31,7 +31,8 @@ SHAREDIR = $(DESTDIR)$(PREFIX)/share/goflow
 DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/goflow
 
 PROGRAMS = nfrecv nfdecode nftee nfjson nfsink-sqlite nfsink-pg nfsink-mysql nfsink-kafka nfsrc-kafka nfctl goflow
-LIBS_nfrecv        = -lpcap
+LIBS_nfrecv        = -lpcap -lseccomp
+LIBS_nfdecode      = -lseccomp
 LIBS_nfsink-sqlite = -lsqlite3
 LIBS_nfsink-pg     = -lpq
 LIBS_nfsink-mysql  = -lmariadb
@@ -39,7 +40,7 @@ LIBS_nfsink-kafka  = -lrdkafka -lprotobuf-c
 LIBS_nfsrc-kafka   = -lrdkafka -lcrypto -lprotobuf-c
 LIBS_goflow        = -lyaml -lmicrohttpd -lcurl
 LIBS_ALL           = -ljansson
-LIBS_TEST          = -lcmocka -lpcap -lsqlite3 -lprotobuf-c
+LIBS_TEST          = -lcmocka -lpcap -lseccomp -lsqlite3 -lprotobuf-c
 
 WARN   = -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wwrite-strings -Wpointer-arith
 # _FORTIFY_SOURCE works in optimised code alone, and hides what a sanitizer would find.
@@ -57,23 +58,25 @@ UNIT_SRC  = $(sort $(wildcard tests/unit/test_*.c))
 UNIT_AID  = $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
 FUZZ_SRC  = $(sort $(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
 TOOL_SRC  = $(sort $(wildcard tests/tools/*.c))
+LOAD_SRC  = $(sort $(wildcard tests/preload/*.c)) # loaded into programs under test
 SRC_OF    = $(sort $(wildcard $(1)/*.c))
 DOC_SRC   = docs/fieldtable.c docs/protofile.c
 ALL_SRC   = $(LIB_SRC) $(DOC_SRC) $(foreach p,$(PROGRAMS),$(call SRC_OF,$(p))) $(UNIT_SRC) $(UNIT_AID) \
-	    $(FUZZ_SRC) tests/fuzz/replay.c $(TOOL_SRC)
+	    $(FUZZ_SRC) tests/fuzz/replay.c $(TOOL_SRC) $(LOAD_SRC)
 OBJ       = $(patsubst %.c,$(BUILD)/%.o,$(1))
 BIN       = $(PROGRAMS:%=$(BUILD)/bin/%)
 UNITS     = $(UNIT_SRC:%.c=$(BUILD)/%)
 REPLAYS   = $(FUZZ_SRC:%.c=$(BUILD)/%-replay)
 FUZZERS   = $(FUZZ_SRC:%.c=$(BUILD)/%-fuzz)
 TOOLS     = $(TOOL_SRC:%.c=$(BUILD)/%)
+LOADED    = $(LOAD_SRC:%.c=$(BUILD)/%.so)
 PROTO     = $(BUILD)/proto/goflow.proto $(BUILD)/proto/goflow2.proto
 MAN_MADE  = $(patsubst docs/man/%.in,$(BUILD)/man/%,$(sort $(wildcard docs/man/*.in)))
 MAN       = $(sort $(wildcard */*.[1-8] docs/man/*.[1-8])) $(MAN_MADE)
 MAN_OF    = $(filter %.$(1),$(MAN))
 
 all: $(BIN) $(MAN_MADE) $(PROTO)
-tests: $(UNITS) $(REPLAYS) $(TOOLS)
+tests: $(UNITS) $(REPLAYS) $(TOOLS) $(LOADED)
 
 # Said once, in plain words, before the compiler says it at length.
 $(BUILD)/packages: scripts/packages
@@ -161,6 +164,10 @@ $(BUILD)/tests/tools/apiserve: LIBS_ALL += $(LIBS_goflow)
 
 # The assembler takes the page in.
 $(BUILD)/goflow/api_page.o: goflow/page.html
+
+$(LOADED): $(BUILD)/%.so: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call SAY,LD) $(CC) $(ALL_CPPFLAGS) $(filter-out -fPIE,$(ALL_CFLAGS)) -MMD -MP -fPIC -shared -o $@ $<
 
 # Manuals with tables that come out of lib's own.
 $(BUILD)/docs/fieldtable: $(BUILD)/docs/fieldtable.o $(BUILD)/libgoflow.a

@@ -76,12 +76,30 @@ int stage_receiver(struct stage_spec *s, const struct config *c, const struct co
 	return stage_spec_ended(s);
 }
 
+/* The file of what nfdecode knows of exporters: in the folder that a service manager gives for such
+ * things, else beside the sockets. */
+static void add_state(struct stage_spec *s, const char *pipeline)
+{
+	char path[4096], folder[3072];
+	const char *given = getenv("STATE_DIRECTORY");
+	if (given && *given && strlen(given) < sizeof folder)
+		memcpy(folder, given, strlen(given) + 1);
+	else if (stats_rundir(folder, sizeof folder) != 0)
+		return;
+	snprintf(path, sizeof path, "%s/%s.state", folder, pipeline);
+	for (char *name = path + strlen(folder) + 1; (name = strchr(name, '/'));)
+		*name = '_';
+	stage_argument(s, "--state", path);
+}
+
 int stage_decoder(
 	struct stage_spec *s, const struct config *c, const char *stream_id, const char *pipeline)
 {
 	stage_begin(s, "nfdecode", c, pipeline);
 	if (stream_id)
 		stage_argument(s, "--stream-id", stream_id);
+	else
+		add_state(s, pipeline);
 	return stage_spec_ended(s);
 }
 

@@ -27,7 +27,8 @@ struct stage_spec {
 /* nfrecv, which gets its socket as the first of them and the socket for further outputs as the last. */
 int stage_receiver(struct stage_spec *s, const struct config *c, const struct config_frontend *f, const char *pipeline);
 
-/* nfdecode. stream_id: 32 hex digits where the input can be read again from its beginning, else NULL. */
+/* nfdecode. stream_id: 32 hex digits where the input can be read again from its beginning, else NULL, and it keeps
+ * its state in a file. */
 int stage_decoder(struct stage_spec *s, const struct config *c, const char *stream_id, const char *pipeline);
 
 /* nftee, which gets its `outputs` pipes. */

@@ -60,6 +60,9 @@ int stats_rundir(char *out, size_t cap);
  * until stats_close. */
 int stats_open(struct stats **out, const char *path, const struct stats_source *source);
 
+/* Where it serves, NULL: nowhere. Borrowed. */
+const char *stats_path(const struct stats *s);
+
 /* A descriptor that polls readable when stats_serve has work; -1 when nothing is served. */
 int stats_fd(const struct stats *s);
 

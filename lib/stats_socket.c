@@ -206,6 +206,11 @@ void stats_serve(struct stats *s)
 	arm(s);
 }
 
+const char *stats_path(const struct stats *s)
+{
+	return s->listen_fd >= 0 ? s->path : NULL;
+}
+
 int stats_fd(const struct stats *s)
 {
 	return s->epoll_fd;
@@ -277,6 +282,7 @@ int stats_open(struct stats **out, const char *path, const struct stats_source *
 		return ERR_MEMORY;
 	stats_mark_start();
 	counters_describe(source);
+	json_object_seed(0); /* it opens a device, which a confined process could not do later */
 	s->source = source;
 	s->listen_fd = s->epoll_fd = s->timer_fd = -1;
 	for (size_t i = 0; i < STATS_CLIENTS; i++)

@@ -9,6 +9,7 @@
 #include "lib/pcapio.h"
 #include "lib/stage.h"
 #include "lib/stream.h"
+#include "nfdecode/keep.h"
 
 enum output_form { OUTPUT_BINARY, OUTPUT_JSON, OUTPUT_EXPLAIN };
 
@@ -20,6 +21,7 @@ enum output_form { OUTPUT_BINARY, OUTPUT_JSON, OUTPUT_EXPLAIN };
 /* The stage's counters, in the order of the table in report.c. */
 enum {
 	COUNT_RECEIVED,
+	COUNT_RESUMED,
 	COUNT_DECODED,
 	COUNT_JOINED,
 	COUNT_WAITING,
@@ -84,6 +86,7 @@ struct nfdecode {
 	struct decoder *decoder;
 	struct defrag *defrag;
 	struct pcapio_reader *reader;
+	struct keep keep;
 	bool busy; /* a datagram is being decoded, its records perhaps waiting for the reader */
 	uint64_t *counts; /* COUNTERS of them */
 	uint64_t lag_ms;             /* from receipt to decoding, of the last packet */

@@ -11,6 +11,7 @@ _Static_assert(COUNTERS <= COUNTERS_MAX, "see counters.h");
 
 static const struct counter counters[COUNTERS] = {
 	[COUNT_RECEIVED] = {"received", COUNTER_IN, "packets read from the pcap stream"},
+	[COUNT_RESUMED] = {"resumed", COUNTER_IN, "datagrams that waited in the state read back"},
 	[COUNT_DECODED] = {"decoded", COUNTER_OUT, "datagrams decoded without fault"},
 	[COUNT_JOINED] = {"joined", COUNTER_OUT,
 		"IP fragments joined to an earlier one's datagram"},
@@ -54,6 +55,7 @@ void report_refresh(struct nfdecode *n)
 	CAUSES(X)
 #undef X
 	counts[COUNT_FRAGMENT_LIMIT] += fragments.given_up;
+	counts[COUNT_RESUMED] = c->resumed;
 	counts[COUNT_DECODED] = c->decoded;
 	counts[COUNT_WAITING] = c->waiting;
 	counts[COUNT_IN_FLIGHT] = n->busy;

@@ -177,6 +177,8 @@ int run_live(struct nfrecv *n)
 	l.n = n;
 	l.batch = net_batch_new();
 	int err = l.batch ? open_sockets(&l) : ERR_MEMORY;
+	if (!err)
+		lock_in(n);
 	while (!err && !n->stage.signals)
 		err = turn(&l);
 	if (!err)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/confine.h"
 #include "lib/counters.h"
 #include "lib/log.h"
 #include "lib/opt.h"
@@ -165,6 +166,16 @@ static enum exit_code conclude(struct nfrecv *n, int err)
 	case ERR_SYNTAX: return EXIT_USE;
 	default: return EXIT_IO; /* said where it happened */
 	}
+}
+
+void lock_in(const struct nfrecv *n)
+{
+	confine(&(struct confine){
+		.files = n->config->files,
+		.file_count = n->config->file_count,
+		.socket = stats_path(n->stage.stats),
+		.state_dir = -1,
+	});
 }
 
 static enum exit_code run(struct nfrecv *n, const struct stats_source *source)

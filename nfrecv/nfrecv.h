@@ -122,6 +122,9 @@ struct capture {
 int capture_open(struct capture *c, struct nfrecv *n, const char *name);
 void capture_close(struct capture *c);
 
+/* Confines the process to what it has open, its stats socket, and reading its capture files. */
+void lock_in(const struct nfrecv *n);
+
 /* The two ways to run; both return 0 or a negative code, the second after a log line. */
 int run_files(struct nfrecv *n);
 int run_live(struct nfrecv *n);

@@ -356,3 +356,24 @@ two_backends() {
 	wait "$goflow" || code=$?
 	same 0 "$code" "exit code"
 }
+
+@test "goflow: data is decoded at once after a restart, since templates are kept" {
+	one_backend
+	daemon -c config.yml
+	python3 "$TOOLS/exports.py" le-ns 10 >first.pcap
+	python3 "$TOOLS/udpsend.py" first.pcap 127.0.0.1 "$port"
+	wait_for 10 stored 10
+	kill -TERM "$goflow"
+	wait "$goflow"
+	daemon -c config.yml
+	# the same exporter, without its template
+	python3 - first.pcap rest.pcap <<-'END'
+		import struct, sys
+		data = open(sys.argv[1], "rb").read()
+		skip = 24 + 16 + struct.unpack("<I", data[32:36])[0]
+		open(sys.argv[2], "wb").write(data[:24] + data[skip:])
+	END
+	python3 "$TOOLS/udpsend.py" rest.pcap 127.0.0.1 "$port"
+	wait_for 10 stored 20
+	drained
+}

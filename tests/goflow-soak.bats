@@ -46,7 +46,7 @@ field() { grep "goflow: totals pipeline=netflow $1" err | grep -oE "\b$2=[0-9]+"
 	background goflow -c config.yml 2>err
 	local goflow=$pid code=0
 	wait_for 10 grep -q ' running' err
-	both() { [ "$(pgrep -P "$goflow" | wc -l)" -eq 5 ]; }
+	both() { [ "$(pgrep -P "$goflow" '^nf' | wc -l)" -eq 5 ]; }
 	wait_for 10 both
 	run timeout $((seconds * 2 + 120)) python3 "$TOOLS/soak.py" "$seconds" "$seed" "$port" "$goflow" config.yml bash restart.sh
 	echo "$output" | tee -a "${GOFLOW_SOAK_LOG:-/dev/null}"
