@@ -36,6 +36,22 @@ static enum MHD_Result pass_on(struct api_request *r, const char *request)
 	return result;
 }
 
+/* Tells every stage, those of other pipelines in the run folder too; one that starts later gets the level from the
+ * supervisor, which is among them. */
+static enum MHD_Result tell_all(struct api_request *r, const char *request)
+{
+	const struct where where = {.patience_ms = PATIENCE_MS, .others = true};
+	json_t *docs;
+	size_t told = 0;
+	if (survey(&where, request, &docs))
+		return api_answer(r, MHD_HTTP_INTERNAL_SERVER_ERROR, NULL);
+	for (size_t i = 0; i < json_array_size(docs); i++)
+		told += json_object_get(json_array_get(docs, i), "log_level") != NULL;
+	json_decref(docs);
+	return api_answer(r, MHD_HTTP_OK,
+		json_pack("{s:s, s:I}", "Msg", "done", "stages", (json_int_t)told));
+}
+
 enum MHD_Result api_post_drain(struct api_request *r)
 {
 	return pass_on(r, "drain");
@@ -52,7 +68,7 @@ enum MHD_Result api_post_log_level(struct api_request *r)
 		if (strcmp(level, levels[i]) == 0)
 			snprintf(request, sizeof request, "log-level %s", level);
 	if (level && *request)
-		result = pass_on(r, request);
+		result = tell_all(r, request);
 	else if (level)
 		result = api_refuse(r, MHD_HTTP_BAD_REQUEST, "field",
 			"Level has to be error, warn, info or debug");

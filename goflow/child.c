@@ -64,7 +64,7 @@ static void leave(const char *program, const char *what)
 static void become(
 	const struct stage_spec *s, const struct child_fds *fds, const char *path, pid_t parent)
 {
-	char pid[40], counters[40], *env[STAGE_WORDS_MAX + 3];
+	char pid[40], counters[40], level[40], *env[STAGE_WORDS_MAX + 4];
 	sigset_t none;
 	size_t n = s->envc;
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -75,7 +75,9 @@ static void become(
 		leave(s->program, "descriptors");
 	snprintf(pid, sizeof pid, "LISTEN_PID=%ld", (long)getpid());
 	snprintf(counters, sizeof counters, COUNTERS_ENVIRONMENT "=%zu", STAGE_FD + fds->count);
+	snprintf(level, sizeof level, LOG_LEVEL_ENVIRONMENT "=%s", log_level_name());
 	memcpy(env, s->env, n * sizeof *env);
+	env[n++] = level;
 	env[n++] = pid;
 	env[n++] = counters;
 	env[n] = NULL;

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "goflow/daemon_api.h"
 #include "goflow/config.h"
 #include "goflow/fleet.h"
 #include "goflow/notify.h"
@@ -33,6 +35,7 @@ struct daemon {
 	struct config config;
 	const char *path;
 	struct fleet fleet;
+	struct api_child api;
 	struct stage stage;
 	int signal_fd;                   /* SIGHUP, SIGCHLD */
 	unsigned signals;                /* of the stage's, that have been acted on */
@@ -62,11 +65,21 @@ static bool report(void *self, const char *request, json_t *doc)
 
 /* Configuration ------------------------------------------------------------------------------- */
 
+/* The form and the level; the latter unless the command line alone has said one. */
+static void apply_log(const struct config *c)
+{
+	log_form(c->values[KEY_LOG_FORM].text);
+	if (c->values[KEY_LOG_LEVEL].from != FROM_DEFAULT)
+		log_level(c->values[KEY_LOG_LEVEL].text);
+}
+
 static void reload(struct daemon *d)
 {
 	struct config fresh = {0};
 	notify_reloading();
 	int err = config_load_said(&fresh, d->path);
+	if (!err)
+		err = api_child_configure(&d->api, &fresh);
 	if (!err)
 		err = fleet_configure(&d->fleet, &fresh, monotonic_ns());
 	if (err) {
@@ -78,6 +91,7 @@ static void reload(struct daemon *d)
 		config_free(&d->config);
 		d->config = fresh;
 		d->counts[COUNT_RELOADS]++;
+		apply_log(&d->config);
 		log_info("the new configuration is taken file=%s", d->path);
 	}
 	notify_send("READY=1");
@@ -102,6 +116,16 @@ static void act_on_signals(struct daemon *d)
 	d->stage.deadline_ns = 0; /* each pipeline has its own */
 }
 
+static void reap(struct daemon *d)
+{
+	uint64_t now = monotonic_ns();
+	int status;
+	pid_t pid;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (!fleet_ended(&d->fleet, pid, status, now))
+			api_child_ended(&d->api, pid, status, now);
+}
+
 static void take_signals(struct daemon *d)
 {
 	struct signalfd_siginfo info;
@@ -111,7 +135,7 @@ static void take_signals(struct daemon *d)
 		child |= info.ssi_signo == SIGCHLD;
 	}
 	if (child)
-		fleet_reap(&d->fleet, monotonic_ns(), NULL, 0);
+		reap(d);
 	if (hangup && !d->signals)
 		reload(d);
 }
@@ -142,6 +166,7 @@ static int turn(struct daemon *d)
 {
 	struct pollfd in = {.fd = d->signal_fd, .events = POLLIN};
 	uint64_t now = monotonic_ns(), next = fleet_advance(&d->fleet, now);
+	earlier(&next, api_child_advance(&d->api, &d->config, d->path, now));
 	bark(d, now);
 	if (d->watchdog_ns)
 		earlier(&next, d->barked_ns + d->watchdog_ns);
@@ -159,7 +184,7 @@ static int turn(struct daemon *d)
 static enum exit_code run(struct daemon *d)
 {
 	int err = 0;
-	log_form(d->config.values[KEY_LOG_FORM].text);
+	apply_log(&d->config);
 	notify_send("READY=1");
 	log_info("running config=%s", d->path);
 	while (!err)
@@ -202,8 +227,10 @@ static enum exit_code start(struct daemon *d)
 	enum exit_code code = EXIT_IO;
 	if (open_signals(d) != 0 || stage_open(&d->stage, NULL, &source) != 0)
 		return code;
-	if (fleet_configure(&d->fleet, &d->config, monotonic_ns()) == 0)
+	if (api_child_configure(&d->api, &d->config) == 0 &&
+		fleet_configure(&d->fleet, &d->config, monotonic_ns()) == 0)
 		code = run(d);
+	api_child_stop(&d->api);
 	stage_close(&d->stage);
 	fleet_free(&d->fleet);
 	close(d->signal_fd);
@@ -225,7 +252,7 @@ int daemon_run(int argc, char **argv)
 		.table = options,
 		.count = LEN(options),
 	};
-	static struct daemon d = {.signal_fd = -1};
+	static struct daemon d = {.signal_fd = -1, .api.fd = -1};
 	const char *given = NULL;
 	int id;
 	while ((id = opt_next(&o, argc, argv)) >= 0)

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "goflow/sockets.h"
@@ -187,19 +186,12 @@ uint64_t fleet_advance(struct fleet *f, uint64_t now_ns)
 	return next;
 }
 
-size_t fleet_reap(struct fleet *f, uint64_t now_ns, pid_t *others, size_t max)
+bool fleet_ended(struct fleet *f, pid_t pid, int status, uint64_t now_ns)
 {
-	size_t count = 0;
-	int status;
-	pid_t pid;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		struct pipeline *p = f->first;
-		while (p && !pipeline_ended(p, pid, status, now_ns))
-			p = p->next;
-		if (!p && count < max)
-			others[count++] = pid;
-	}
-	return count;
+	for (struct pipeline *p = f->first; p; p = p->next)
+		if (pipeline_ended(p, pid, status, now_ns))
+			return true;
+	return false;
 }
 
 void fleet_drain(struct fleet *f, uint64_t now_ns)

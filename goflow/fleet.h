@@ -23,9 +23,8 @@ int fleet_configure(struct fleet *f, const struct config *c, uint64_t now_ns);
  * monotonic ns, UINT64_MAX for not before a stage ends. */
 uint64_t fleet_advance(struct fleet *f, uint64_t now_ns);
 
-/* Looks which children have ended. Returns how many of other processes than stages did, with their ids in `others`
- * (at most max). */
-size_t fleet_reap(struct fleet *f, uint64_t now_ns, pid_t *others, size_t max);
+/* A child has ended. Returns false where it is none of its stages. */
+bool fleet_ended(struct fleet *f, pid_t pid, int status, uint64_t now_ns);
 
 void fleet_drain(struct fleet *f, uint64_t now_ns);
 void fleet_give_up(struct fleet *f, uint64_t now_ns);

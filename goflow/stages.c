@@ -52,8 +52,6 @@ void stage_begin(
 	stage_argument(s, program, NULL);
 	if (strcmp(c->values[KEY_LOG_FORM].text, "text") != 0)
 		stage_argument(s, "--log", c->values[KEY_LOG_FORM].text);
-	if (log_enabled(LOG_DEBUG))
-		stage_argument(s, "-v", NULL);
 	for (size_t i = 0; i < LEN(kept); i++)
 		stage_variable(s, kept[i], getenv(kept[i]));
 	if (stats_rundir(folder, sizeof folder) == 0)

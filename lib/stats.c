@@ -1,6 +1,7 @@
 #include "lib/stats.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,20 @@ static json_t *head(const struct stats_source *source)
 	return doc;
 }
 
+/* What every stage does when it is told to. Returns false for any other request. */
+static bool control(const char *request, json_t *doc)
+{
+	if (strcmp(request, "drain") == 0) {
+		raise(SIGTERM);
+		json_object_set_new(doc, "draining", json_true());
+		return true;
+	}
+	if (strncmp(request, "log-level ", 10) != 0 || log_level(request + 10) != 0)
+		return false;
+	json_object_set_new(doc, "log_level", json_string(log_level_name()));
+	return true;
+}
+
 json_t *stats_document(const struct stats_source *source, const char *request)
 {
 	json_t *doc = head(source);
@@ -156,7 +171,7 @@ json_t *stats_document(const struct stats_source *source, const char *request)
 		add_status(source, doc);
 		return doc;
 	}
-	if (source->report && source->report(source->self, request, doc))
+	if (control(request, doc) || (source->report && source->report(source->self, request, doc)))
 		return doc;
 	json_decref(doc);
 	return json_pack("{s:s, s:s}", "program", source->program, "error",

@@ -67,7 +67,8 @@ int stats_fd(const struct stats *s);
  * bytes; the end of the client's sending ends it too), answers with one JSON document and a newline,
  * closes. At most STATS_CLIENTS at a time, further ones wait; one that sends no request, or takes
  * nothing of its answer, for STATS_PATIENCE_NS is dropped.
- * Requests: "status" (also an empty line), and those of source->report. */
+ * Requests: "status" (also an empty line); "drain", which is as SIGTERM; "log-level error|warn|info|debug"; and those
+ * of source->report. */
 void stats_serve(struct stats *s);
 
 /* Variables of the environment by which a supervisor says where the stage stands: "pipeline" and "backend" in

@@ -383,7 +383,7 @@ while clients and time.monotonic() - begun < 25:
 	wait_for 5 ended $worker
 }
 
-@test "drain and log-level are passed on to the supervisor" {
+@test "drain is passed on to the supervisor, and log-level to all" {
 	start_api
 	expect 503 /drain -X POST -H "$json" -H "$(bearer)" -d '{}'
 	answers '.error == "supervisor"'
@@ -392,7 +392,7 @@ while clients and time.monotonic() - begun < 25:
 	wait_for 10 expect 200 /drain -X POST -H "$json" -H "$(bearer)"
 	answers '.did == "drain"'
 	expect 200 /log-level -H "$json" -H "$(bearer)" -d '{"Level": "debug"}'
-	answers '.did == "log-level debug"'
+	answers '.stages == 0' # of real ones, which goflow-daemon.bats has
 	local level
 	for level in '{"Level": "loud"}' '{"Level": "debug\nstatus"}' '{"Level": 1}' '{}'; do
 		expect 400 /log-level -H "$json" -H "$(bearer)" -d "$level"

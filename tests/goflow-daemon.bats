@@ -2,18 +2,20 @@
 # goflow, the daemon: pipelines that are kept up, and what happens to flows meanwhile. The stages are the real ones.
 
 load helpers
+load servers
 
 setup() {
 	goflow_setup
 	need_command python3
 	need_command sqlite3
 	cd "$BATS_TEST_TMPDIR" || return
-	port=$(free_port)
+	port=$(free_port) api=$(free_tcp_port)
 }
 
 # one_backend [LINES]: config.yml of a frontend on $port and an SQLite file, with further lines in the frontend's config
 one_backend() {
 	cat >config.yml <<-END
+		api: 127.0.0.1:$api
 		backends:
 		  local: {type: sqlite, config: {file: flows.sqlite, linger: 50ms}}
 		frontends:
@@ -75,6 +77,7 @@ doc() { nfctl -i 10ms status --json | jq "[.stages[] | select(.program == \"gofl
 
 @test "goflow: a capture is read once, and then it ends" {
 	cat >config.yml <<-END
+		api: 127.0.0.1:$api
 		backends:
 		  local: {type: sqlite, config: {file: flows.sqlite}}
 		frontends:
@@ -88,6 +91,7 @@ doc() { nfctl -i 10ms status --json | jq "[.stages[] | select(.program == \"gofl
 @test "goflow: a capture whose stages are killed is read again, and each record is stored once" {
 	python3 "$TOOLS/exports.py" le-ns 200000 >big.pcap
 	cat >config.yml <<-END
+		api: 127.0.0.1:$api
 		backends:
 		  local: {type: sqlite, config: {file: flows.sqlite, batch: 1000}}
 		frontends:
@@ -168,7 +172,7 @@ another() { [ "$(stages "$1" | grep -cvx "$2")" -ge 1 ] && [ "$(doc '[.pipelines
 	wait_for 10 runs nfsink-sqlite 2
 	local all
 	all=$(pgrep -P "$goflow")
-	same 6 "$(wc -w <<<"$all")" stages
+	same 7 "$(wc -w <<<"$all")" "stages, and the API's process"
 	kill -KILL "$goflow"
 	for each in $all; do
 		wait_for 10 ended "$each"
@@ -189,6 +193,7 @@ another() { [ "$(stages "$1" | grep -cvx "$2")" -ge 1 ] && [ "$(doc '[.pipelines
 
 two_backends() {
 	cat >config.yml <<-END
+		api: 127.0.0.1:$api
 		backends:
 		  one: {type: sqlite, config: {file: one.sqlite, linger: 50ms}}
 		  two: {type: sqlite, config: {file: two.sqlite, linger: 50ms}}
@@ -259,7 +264,7 @@ two_backends() {
 	sed -i 's/backend: local/backend: lokal/' config.yml
 	kill -HUP "$goflow"
 	wait_for 10 grep -q 'is not taken' err
-	grep -q 'config.yml:6:.*lokal' err
+	grep -q 'config.yml:7:.*lokal' err
 	load_flows 300
 	wait_for 10 stored 300
 	same 1 "$(doc .counters.reloads_refused)"
@@ -323,8 +328,31 @@ two_backends() {
 	export SQL_PASSWORD=not-for-everyone SASL_PASSWORD=nor-this
 	daemon -c config.yml
 	wait_for 10 runs nfsink-sqlite 1
-	for each in $(pgrep -P "$goflow"); do
+	for each in $(pgrep -P "$goflow" '^nf'); do
 		! tr '\0' '\n' <"/proc/$each/environ" | grep -q PASSWORD || fail "$(cat "/proc/$each/comm") knows a password"
 	done
 	drained
+}
+
+@test "goflow: its API answers, is started again when it is killed, and tells stages their level" {
+	need_command curl
+	one_backend
+	daemon -c config.yml
+	local url=http://127.0.0.1:$api
+	answers() { curl -sf "$url/status" | jq -e "$1"; }
+	wait_for 10 answers '.Msg != null'
+	killed_api() { [ "$(pgrep -P "$goflow" -x goflow-api)" != "$1" ] && answers '.Msg != null'; }
+	local old
+	old=$(pgrep -P "$goflow" -x goflow-api)
+	kill -KILL "$old"
+	wait_for 10 killed_api "$old"
+	same 3 "$(curl -sf -X POST -H 'Content-Type: application/json' -H "Authorization: Bearer $(cat "$GOFLOW_RUNDIR/api-token")" \
+		-d '{"Level": "debug"}' "$url/log-level" | jq '.stages - 1')" "stages that were told, beside goflow"
+	kill -KILL "$(stages nfdecode)"
+	wait_for 10 grep -q 'debug goflow: started pipeline=netflow program=nfdecode' err
+	same 200 "$(curl -s -o /dev/null -w '%{http_code}' -X POST -H 'Content-Type: application/json' -d '{}' \
+		-H "Authorization: Bearer $(cat "$GOFLOW_RUNDIR/api-token")" "$url/drain")"
+	local code=0
+	wait "$goflow" || code=$?
+	same 0 "$code" "exit code"
 }

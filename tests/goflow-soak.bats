@@ -28,6 +28,7 @@ field() { grep "goflow: totals pipeline=netflow $1" err | grep -oE "\b$2=[0-9]+"
 	local port seconds=${GOFLOW_SECONDS:-20} seed=${GOFLOW_SEED:-$RANDOM}
 	port=$(free_port)
 	cat >config.yml <<-END
+		api: 127.0.0.1:$(free_tcp_port)
 		backends:
 		  pg: {type: postgres, config: {SQL_SERVER: $PGHOST, port: $PGPORT, SQL_USERNAME: goflow, SQL_DB: soak, batch: 5000, aggregates: off}}
 		  lite: {type: sqlite, config: {file: $PWD/soak.sqlite, batch: 5000}}
