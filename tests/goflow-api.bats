@@ -138,6 +138,7 @@ bearer() { echo "Authorization: Bearer $token"; }
 		grep -qi '^www-authenticate: bearer' head
 		expect 401 "$path" -H "$json" -d "$body" -H "Authorization: Bearer ${token%?}"
 		expect 401 "$path" -H "$json" -d "$body" -H "Authorization: Bearer ${token}0"
+		expect 401 "$path" -H "$json" -d "$body" -H "Authorization: Bearer ${token%?}x"
 		expect 401 "$path" -H "$json" -d "$body" -H "Authorization: Bearer "
 		expect 401 "$path" -H "$json" -d "$body" -H "Authorization: Basic $token"
 		expect 401 "$path" -H "$json" -d "$body" -H "Authorization: $token"
@@ -175,14 +176,14 @@ bearer() { echo "Authorization: Bearer $token"; }
 	kill -TERM "$api"
 	wait_for 10 ended "$api"
 	chmod 644 "$GOFLOW_RUNDIR/api-token"
-	run apiserve config.yml
+	run timeout 10 apiserve config.yml
 	same 74 "$status"
 	[[ $output == *"others may read or write it"* ]]
 	rm "$GOFLOW_RUNDIR/api-token"
 	echo stolen >elsewhere
 	chmod 600 elsewhere
 	ln -s "$PWD/elsewhere" "$GOFLOW_RUNDIR/api-token"
-	run apiserve config.yml
+	run timeout 10 apiserve config.yml
 	same 74 "$status"
 }
 
@@ -424,7 +425,7 @@ while clients and time.monotonic() - begun < 25:
 
 @test "an address that is taken is said" {
 	start_api
-	run apiserve config.yml
+	run timeout 10 apiserve config.yml
 	same 74 "$status"
 	[[ $output == *"Address already in use"* ]]
 }
