@@ -192,18 +192,18 @@ static int add_narrow(scmp_filter_ctx f)
 		bad |= seccomp_rule_add(
 			f, SCMP_ACT_ALLOW, memory[i], 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	/* to the other end, not to an address: a receiving socket could send anywhere */
-	bad |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_A4(SCMP_CMP_EQ, 0));
+	bad |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_A4(SCMP_CMP_EQ, 0, 0));
 	/* flags and the size of a pipe, but not who is sent a signal when it is ready */
 	for (size_t i = 0; i < LEN(commands); i++) {
 		scmp_datum_t cmd = (scmp_datum_t)commands[i];
 		bad |= seccomp_rule_add(
-			f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, cmd));
+			f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, cmd, 0));
 		bad |= seccomp_rule_add(
-			f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl64), 1, SCMP_A1(SCMP_CMP_EQ, cmd));
+			f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl64), 1, SCMP_A1(SCMP_CMP_EQ, cmd, 0));
 	}
 	/* what ends a program that finds itself damaged */
 	bad |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 	return bad;
 }
 

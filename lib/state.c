@@ -215,7 +215,7 @@ static int get_domain(struct decoder *d, struct cursor *c)
 	dg.src_port = cursor_u16(c);
 	uint8_t version = cursor_u8(c);
 	uint32_t id = cursor_u32(c);
-	if (!cursor_ok(c))
+	if (!cursor_ok(c) || !version) /* such a domain is not written */
 		return ERR_STATE_DAMAGED;
 	struct domain *domain = exporters_domain(d->exporters, &dg, version, id);
 	if (!domain)

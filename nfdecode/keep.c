@@ -185,5 +185,5 @@ void keep_close(struct keep *k)
 		close(k->dir);
 	k->dir = -1;
 	free(k->image.at);
-	k->image = (struct bytes){NULL};
+	k->image = (struct bytes){.at = NULL};
 }

@@ -33,7 +33,7 @@ static void read_back(const uint8_t *state, size_t size)
 {
 	uint64_t records = 0, before, after;
 	struct decoder *d = make(&records), *again = make(&records);
-	struct bytes first = {NULL}, second = {NULL};
+	struct bytes first = {.at = NULL}, second = {.at = NULL};
 	const uint8_t version9[] = {0, 9, 0, 0},
 		      template9[] = {0, 9, 0, 1, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0,
 			      0, 0, 12, 1, 0, 0, 1, 0, 1, 0, 4};
@@ -65,7 +65,7 @@ static void read_back(const uint8_t *state, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct bytes b = {NULL};
+	struct bytes b = {.at = NULL};
 	if (size >= STATE_HEADER_SIZE && memcmp(data, "GFSTATE", 8) == 0) {
 		read_back(data, size);
 		data += STATE_HEADER_SIZE;

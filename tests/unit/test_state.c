@@ -99,7 +99,7 @@ static void test_any_split_is_one_run(void **state)
 	assert_int_equal(decoder_counts(one)->waiting, 0);
 	for (size_t split = 0; split <= LEN(conversation); split++) {
 		struct seen seen = {0, 0};
-		struct bytes b = {NULL};
+		struct bytes b = {.at = NULL};
 		uint64_t fingerprint;
 		struct decoder *first = decoder_with(1 << 20, &seen);
 		struct decoder *second = decoder_with(1 << 20, &seen);
@@ -132,7 +132,7 @@ static void test_any_split_is_one_run(void **state)
 static struct bytes some_state(enum state_extent extent, size_t datagrams)
 {
 	struct seen seen;
-	struct bytes b = {NULL};
+	struct bytes b = {.at = NULL};
 	uint64_t fingerprint;
 	struct decoder *d = decoder_with(1 << 20, &seen);
 	for (size_t i = 0; i < datagrams; i++)
@@ -192,7 +192,7 @@ static void test_less_room_keeps_the_newest(void **state)
 {
 	(void)state;
 	struct seen seen = {0, 0};
-	struct bytes b = {NULL};
+	struct bytes b = {.at = NULL};
 	uint64_t fingerprint;
 	struct decoder *d = decoder_with(1 << 24, &seen), *small = decoder_with(64 * 1024, &seen);
 	struct datagram dg = {.src_port = 1, .len = sizeof templates, .data = templates};
@@ -217,7 +217,7 @@ static void test_fingerprint_knows_changes_from_use(void **state)
 {
 	(void)state;
 	struct seen seen = {0, 0};
-	struct bytes b = {NULL};
+	struct bytes b = {.at = NULL};
 	uint64_t first, used, changed;
 	struct decoder *d = decoder_with(1 << 20, &seen);
 	struct datagram dg = {.src_port = 1, .len = sizeof templates, .data = templates};
