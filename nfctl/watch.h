@@ -1,0 +1,12 @@
+/* watch: a line at each interval, for logs and pipes. */
+#ifndef NFCTL_WATCH_H
+#define NFCTL_WATCH_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* Prints what came of the time between two surveys of "status": datagrams received and records stored per second,
+ * what was lost in it, what waits, and the lag. As text, or as one JSON object. */
+void watch_line(const json_t *before, const json_t *now, bool json);
+
+#endif
