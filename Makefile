@@ -35,7 +35,7 @@ LIBS_nfsink-pg     = -lpq
 LIBS_nfsink-mysql  = -lmariadb
 LIBS_nfsink-kafka  = -lrdkafka -lprotobuf-c
 LIBS_nfsrc-kafka   = -lrdkafka -lcrypto -lprotobuf-c
-LIBS_goflow        = -lyaml
+LIBS_goflow        = -lyaml -lcurl
 LIBS_ALL           = -ljansson
 LIBS_TEST          = -lcmocka -lpcap -lsqlite3 -lprotobuf-c
 
