@@ -12,4 +12,7 @@ struct command {
 /* goflow check-config: reads the configuration, says all that is wrong with it, and does no more. */
 int check_config(int argc, char **argv);
 
+/* goflow configure-grafana: makes datasource, folder and dashboards in a Grafana; asks no daemon. */
+int configure_grafana(int argc, char **argv);
+
 #endif
