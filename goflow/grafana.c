@@ -59,6 +59,8 @@ static int carry_out(struct grafana *g, const struct config *c)
 	if (!err)
 		err = grafana_open(g);
 	if (!err)
+		err = grafana_read_boards(g);
+	if (!err)
 		err = grafana_source(g, source);
 	if (!err)
 		err = grafana_boards(g, source);
@@ -73,6 +75,7 @@ int grafana_configure(const struct config *c, const struct grafana_target *t, js
 		return ERR_MEMORY;
 	int err = carry_out(&g, c);
 	grafana_close(&g);
+	json_decref(g.boards);
 	json_object_set_new(g.report, "Msg",
 		json_string(err ? "Grafana is not configured" : "Grafana is configured"));
 	if (err)

@@ -11,15 +11,15 @@
 #include "goflow/grafana_impl.h"
 #include "lib/err.h"
 
-#define FOLDER_UID  "goflow"
-#define VARIABLE    "DS_GOFLOW"
-#define FILE_MAX    (4 * 1024 * 1024)
-#define UID_MAX     40 /* characters that Grafana takes */
+#define FOLDER_UID "goflow"
+#define VARIABLE   "DS_GOFLOW"
+#define FILE_MAX   (4 * 1024 * 1024)
+#define UID_MAX    40 /* characters that Grafana takes */
 
 static void report_folder(struct grafana *g, const char *action)
 {
-	json_object_set_new(g->report, "folder",
-		json_pack("{s:s, s:s}", "uid", FOLDER_UID, "action", action));
+	json_object_set_new(
+		g->report, "folder", json_pack("{s:s, s:s}", "uid", FOLDER_UID, "action", action));
 }
 
 /* 409 and 412 are for one that was made meanwhile, or has our title and another uid. */
@@ -29,7 +29,7 @@ static int make_folder(struct grafana *g)
 	json_t *body = json_pack("{s:s, s:s}", "uid", FOLDER_UID, "title", "goflow");
 	int err = grafana_call(g, "POST", "/api/folders", body, &a);
 	json_decref(body);
-	if (!err && a.status != 200 && a.status != 201)
+	if (!err && !grafana_done(&a))
 		err = grafana_refused(g, "making the folder \"goflow\"", &a);
 	json_decref(a.body);
 	return err;
@@ -65,8 +65,8 @@ static void need_uid(const char *file, json_t *board, char uid[UID_MAX + 1])
 	json_object_set_new(board, "uid", json_string(uid));
 }
 
-/* Makes the variable that names the datasource mean this one. Returns false for a dashboard of another
- * type of database. */
+/* Makes the variable that names the datasource mean this one. Returns false for a dashboard of
+ * another type of database. */
 static bool bind_board(const struct grafana *g, json_t *board, const char *source)
 {
 	json_t *list = json_object_get(json_object_get(board, "templating"), "list");
@@ -79,12 +79,14 @@ static bool bind_board(const struct grafana *g, json_t *board, const char *sourc
 		if (!type || strcmp(type, grafana_source_type(g->backend->type)) != 0)
 			return false;
 		json_object_set_new(variable, "current",
-			json_pack("{s:b, s:s, s:s}", "selected", true, "text", source, "value", source));
+			json_pack("{s:b, s:s, s:s}", "selected", true, "text", source, "value",
+				source));
 	}
 	return true;
 }
 
-/* The dashboard of a file; one that stands in {"dashboard": ...} too, as the first goflow had them. */
+/* The dashboard of a file; one that stands in {"dashboard": ...} too, as the first goflow had them.
+ */
 static json_t *read_board(struct grafana *g, const char *path)
 {
 	json_error_t bad;
@@ -117,8 +119,8 @@ static int compare(struct grafana *g, const json_t *board, const char *uid, bool
 	int err = grafana_call(g, "GET", path, NULL, &a);
 	if (err)
 		return err;
-	const char *folder = json_string_value(
-		json_object_get(json_object_get(a.body, "meta"), "folderUid"));
+	const char *folder =
+		json_string_value(json_object_get(json_object_get(a.body, "meta"), "folderUid"));
 	*there = a.status == 200 && json_is_object(a.body);
 	*same = *there && folder && strcmp(folder, FOLDER_UID) == 0 &&
 		grafana_has(json_object_get(a.body, "dashboard"), board);
@@ -131,11 +133,11 @@ static int compare(struct grafana *g, const json_t *board, const char *uid, bool
 static int save(struct grafana *g, json_t *board)
 {
 	struct grafana_answer a;
-	json_t *body = json_pack("{s:O, s:s, s:b, s:s}", "dashboard", board, "folderUid", FOLDER_UID,
-		"overwrite", true, "message", "goflow configure-grafana");
+	json_t *body = json_pack("{s:O, s:s, s:b, s:s}", "dashboard", board, "folderUid",
+		FOLDER_UID, "overwrite", true, "message", "goflow configure-grafana");
 	int err = grafana_call(g, "POST", "/api/dashboards/db", body, &a);
 	json_decref(body);
-	if (!err && a.status != 200)
+	if (!err && !grafana_done(&a))
 		err = grafana_refused(g, "saving the dashboard", &a);
 	json_decref(a.body);
 	return err;
@@ -153,12 +155,12 @@ static int put_board(struct grafana *g, json_t *board, const char *source, json_
 	if (!err && ours && !same)
 		err = save(g, board);
 	if (!err)
-		json_array_append_new(done,
-			json_pack("{s:s, s:s, s:s}", "file", g->file, "uid", uid, "action",
-				!ours   ? "left out: of another type of database"
-				: same  ? "unchanged"
-				: there ? "updated"
-					: "made"));
+		json_array_append_new(
+			done, json_pack("{s:s, s:s, s:s}", "file", g->file, "uid", uid, "action",
+				      !ours   ? "left out: of another type of database"
+				      : same  ? "unchanged"
+				      : there ? "updated"
+					      : "made"));
 	return err;
 }
 
@@ -166,19 +168,6 @@ static int is_json(const struct dirent *entry)
 {
 	size_t len = strlen(entry->d_name);
 	return *entry->d_name != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".json") == 0;
-}
-
-static int put_file(struct grafana *g, const char *folder, const char *name, const char *source,
-	json_t *done)
-{
-	char path[PATH_MAX];
-	g->file = name;
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	json_t *board = read_board(g, path);
-	int err = board ? put_board(g, board, source, done) : ERR_CONFIG;
-	json_decref(board);
-	g->file = NULL;
-	return err;
 }
 
 /* The folder that has the dashboards of this type of database. */
@@ -190,23 +179,47 @@ static void find_folder(const struct grafana *g, char *out, size_t room)
 		snprintf(out, room, "%s", g->target->directory);
 }
 
-int grafana_boards(struct grafana *g, const char *source)
+static int add_board(struct grafana *g, const char *folder, const char *name)
+{
+	char path[PATH_MAX];
+	g->file = name;
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	json_t *board = read_board(g, path);
+	int err = board ? 0 : ERR_CONFIG;
+	if (board && json_object_set_new(g->boards, name, board))
+		err = grafana_fail(g, ERR_CONFIG, "its name is not UTF-8");
+	g->file = NULL;
+	return err;
+}
+
+int grafana_read_boards(struct grafana *g)
 {
 	char folder[PATH_MAX - NAME_MAX - 2];
 	struct dirent **names = NULL;
-	json_t *done = json_array();
-	json_object_set_new(g->report, "dashboards", done);
 	find_folder(g, folder, sizeof folder);
 	int count = scandir(folder, &names, is_json, alphasort), err = 0;
 	if (count <= 0)
 		return grafana_fail(g, ERR_CONFIG, "%s: %s", folder,
 			count < 0 ? strerror(errno) : "there is no *.json");
-	err = need_folder(g);
+	g->boards = json_object();
 	for (int i = 0; i < count; i++) {
 		if (!err)
-			err = put_file(g, folder, names[i]->d_name, source, done);
+			err = add_board(g, folder, names[i]->d_name);
 		free(names[i]);
 	}
 	free(names);
+	return err;
+}
+
+int grafana_boards(struct grafana *g, const char *source)
+{
+	json_t *done = json_array();
+	json_object_set_new(g->report, "dashboards", done);
+	int err = need_folder(g);
+	for (void *i = json_object_iter(g->boards); i && !err;
+		i = json_object_iter_next(g->boards, i)) {
+		g->file = json_object_iter_key(i);
+		err = put_board(g, json_object_iter_value(i), source, done);
+	}
 	return err;
 }

@@ -16,7 +16,8 @@ static const struct opt options[] = {
 	{'c', "config", "FILE", "the file (GOFLOW_CONFIG, ./config.yml, /etc/goflow/config.yml)"},
 };
 
-/* The key: an operand is seen by everybody who may list processes. Returns NULL after a log line. */
+/* The key: an operand is seen by everybody who may list processes. Returns NULL after a log line.
+ */
 static const char *find_key(const char *given, char *room, size_t size)
 {
 	const char *key = getenv("GRAFANA_TOKEN");
@@ -79,9 +80,7 @@ static int configure(const char *path, const struct grafana_target *t)
 	}
 	json_decref(report);
 	config_free(&c);
-	return err == 0		   ? EXIT_DONE
-	       : err == ERR_CONFIG ? EXIT_CONFIG
-				   : EXIT_SERVER;
+	return err == 0 ? EXIT_DONE : err == ERR_CONFIG ? EXIT_CONFIG : EXIT_SERVER;
 }
 
 int configure_grafana(int argc, char **argv)

@@ -31,7 +31,8 @@ int grafana_fail(struct grafana *g, int code, const char *format, ...)
 	return code;
 }
 
-/* What stands between the scheme and the path must be a host alone: a password there would be logged. */
+/* What stands between the scheme and the path must be a host alone: a password there would be
+ * logged. */
 static bool is_address(const char *url)
 {
 	const char *host = strstr(url, "://");
@@ -145,26 +146,30 @@ int grafana_call(struct grafana *g, const char *method, const char *path, const 
 	free(in.at);
 	if (code == CURLE_OK)
 		return 0;
-	return grafana_fail(g, ERR_IO, "%s %s: %s", method, url,
-		*failure ? failure : curl_easy_strerror(code));
+	return grafana_fail(
+		g, ERR_IO, "%s %s: %s", method, url, *failure ? failure : curl_easy_strerror(code));
+}
+
+bool grafana_done(const struct grafana_answer *a)
+{
+	return a->status >= 200 && a->status < 300 && json_is_object(a->body);
 }
 
 /* A server might say again what it was sent. */
 static bool tells_secret(const struct grafana *g, const char *text)
 {
 	const char *password = g->backend ? g->backend->values[KEY_SQL_PASSWORD].text : NULL;
-	return strstr(text, g->target->key) ||
-	       (password && *password && strstr(text, password));
+	return strstr(text, g->target->key) || (password && *password && strstr(text, password));
 }
 
 int grafana_refused(struct grafana *g, const char *doing, const struct grafana_answer *a)
 {
 	const char *words = json_string_value(json_object_get(a->body, "message"));
-	if (!words)
-		words = a->status >= 300 && a->status < 400
-				? "a redirect, which is not followed: give the address that it leads to"
-			: a->body ? "no message"
-				  : "the answer is not JSON: is that address Grafana's?";
+	if (a->status >= 300 && a->status < 400)
+		words = "a redirect, which is not followed: give the address that it leads to";
+	else if (!words)
+		words = a->body ? "no message"
+				: "the answer is not JSON: is that address Grafana's?";
 	if (tells_secret(g, words))
 		words = "its message has a secret in it";
 	return grafana_fail(

@@ -20,6 +20,7 @@ struct grafana {
 	const char *file;          /* the dashboard at hand, for what is said of a failure; NULL: none */
 	char why[GRAFANA_WHY_MAX]; /* what failed */
 	json_t *report;
+	json_t *boards;            /* by their files' names, in order; owned. NULL: not read yet */
 };
 
 /* An answer: a status of HTTP, and its JSON; NULL where it had none. Released by json_decref(body). */
@@ -38,6 +39,9 @@ void grafana_close(struct grafana *g);
  * ERR_MEMORY with g->why. */
 int grafana_call(struct grafana *g, const char *method, const char *path, const json_t *body,
 	struct grafana_answer *a);
+
+/* Whether it says in JSON that what was asked for is done. */
+bool grafana_done(const struct grafana_answer *a);
 
 /* Says in g->why that an answer is not what it should be. Returns ERR_REFUSED. */
 int grafana_refused(struct grafana *g, const char *doing, const struct grafana_answer *a);
@@ -59,7 +63,10 @@ int grafana_source(struct grafana *g, char *uid);
 
 /* grafana_boards.c */
 
-/* Makes the folder and every dashboard, bound to the datasource. Returns 0 or an error with g->why. */
+/* Reads the dashboards of the target's directory into g->boards. Returns 0, or ERR_CONFIG with g->why. */
+int grafana_read_boards(struct grafana *g);
+
+/* Makes the folder and every dashboard that was read, bound to the datasource. Returns 0 or an error with g->why. */
 int grafana_boards(struct grafana *g, const char *source_uid);
 
 #endif

@@ -60,7 +60,9 @@ static void put_address(const struct grafana *g, char *out, size_t room)
 		snprintf(out, room, "%s", host);
 	else
 		snprintf(out, room, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host,
-			port ? port : is_mysql(g) ? "3306" : "5432");
+			port          ? port
+			: is_mysql(g) ? "3306"
+				      : "5432");
 }
 
 /* The text of a file of certificates. */
@@ -117,7 +119,8 @@ static json_t *more_of(const struct grafana *g)
 static json_t *wanted_source(struct grafana *g, int *err)
 {
 	char address[512];
-	const char *user = text_of(g, KEY_SQL_USERNAME), *name = is_mysql(g) ? "goflow-mysql" : "goflow";
+	const char *user = text_of(g, KEY_SQL_USERNAME),
+		   *name = is_mysql(g) ? "goflow-mysql" : "goflow";
 	put_address(g, address, sizeof address);
 	json_t *source = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "name", name, "uid",
 		name, "type", grafana_source_type(g->backend->type), "access", "proxy", "url",
@@ -170,8 +173,8 @@ static bool is_healthy(struct grafana *g, const char *uid, char *words, size_t r
 	return well;
 }
 
-/* The one that there is by that uid, or, where a name is taken by another uid, by its name. *found NULL:
- * there is none. */
+/* The one that there is by that uid, or, where a name is taken by another uid, by its name. *found
+ * NULL: there is none. */
 static int find_source(struct grafana *g, const json_t *wanted, json_t **found)
 {
 	static const char *const by[] = {"uid", "name"};
@@ -206,7 +209,7 @@ static int send_source(struct grafana *g, json_t *wanted, const json_t *found, c
 	if (found)
 		snprintf(path, sizeof path, "/api/datasources/uid/%s", uid);
 	int err = grafana_call(g, found ? "PUT" : "POST", path, wanted, &a);
-	if (!err && (a.status < 200 || a.status > 299))
+	if (!err && !grafana_done(&a))
 		err = grafana_refused(
 			g, found ? "updating the datasource" : "making the datasource", &a);
 	json_decref(a.body);
@@ -228,7 +231,10 @@ static int settle(struct grafana *g, json_t *wanted, const json_t *found, char *
 	if (!err)
 		json_object_set_new(g->report, "datasource",
 			json_pack("{s:s, s:s, s:s}", "uid", uid, "backend", g->backend->name,
-				"action", same ? "unchanged" : found ? "updated" : "made"));
+				"action",
+				same    ? "unchanged"
+				: found ? "updated"
+					: "made"));
 	return err;
 }
 
