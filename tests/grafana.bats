@@ -42,7 +42,8 @@ lines() {
 # fill SINK: with those, and with a numbered stream, which the ledger knows
 fill() {
 	lines | "$1" 2>err || fail "$(cat err)" || return
-	stream && "$1" <stream 2>err || fail "$(cat err)"
+	stream || return
+	"$1" <stream 2>err || fail "$(cat err)"
 }
 
 # each VARIANT SECONDS COMMAND: runs the command on every query of the dashboards for the last so many seconds
@@ -300,7 +301,7 @@ refused() {
 	config postgres 'SQL_SERVER: db' 'SQL_USERNAME: u'
 	export no_proxy=127.0.0.1
 	goflow configure-grafana -c config.yml "$url" - "$DASHBOARDS" <grafana/token 2>err || fail "$(cat err)"
-	! said "list of processes"
+	! said "list of processes" || fail "$(cat err)"
 	goflow configure-grafana -c config.yml "$url" "$(cat grafana/token)" "$DASHBOARDS" 2>err || fail "$(cat err)"
 	said "the key is in the list of processes"
 	run goflow configure-grafana -c config.yml "$url" "$DASHBOARDS"
