@@ -309,3 +309,30 @@ refused() {
 	run goflow configure-grafana -c config.yml "$url" - "$DASHBOARDS" </dev/null
 	[ "$status" -eq 64 ] && [[ $output == *"no key on standard input"* ]] || fail "$output"
 }
+
+@test "grafana dashboards: prefixes and ports choose the same flows in MariaDB as in PostgreSQL" {
+	need_postgres
+	need_mariadb
+	new_database choice
+	new_mariadb_database choice
+	lines >all
+	nfsink-pg --aggregates off <all 2>err && nfsink-mysql --aggregates off <all 2>>err || fail "$(cat err)"
+	mkdir pg my
+	local src dst port last=""
+	while read -r src dst port; do
+		set -- $((now - 3600)) "$now"
+		python3 "$TOOLS/grafanasql.py" pg "$@" pg src_ip="$src" dst_ip="$dst" src_port="$port" top=100000 "$DASHBOARDS/TopN.json"
+		python3 "$TOOLS/grafanasql.py" mysql "$@" my src_ip="$src" dst_ip="$dst" src_port="$port" top=100000 "$DASHBOARDS/mysql/TopN.json"
+		psql -XAtq -f pg/TopN.5.sql | cut -d '|' -f 1-5,7 | LC_ALL=C sort >pg.rows
+		ask_my "$(cat my/TopN.5.sql)" | tr '\t' '|' | cut -d '|' -f 1-5,7 | sed 's/|NULL/|/g' | LC_ALL=C sort >my.rows
+		[ -s pg.rows ] || fail "no row for $src $dst $port" || return
+		diff pg.rows my.rows >differs || fail "$src $dst $port: $(head -5 differs)" || return
+		[ "$last" != "$(wc -l <pg.rows)" ] || fail "$src $dst $port chooses what the one before did" || return
+		last=$(wc -l <pg.rows)
+	done <<-END
+		0.0.0.0/0 0.0.0.0/0 1-65535
+		203.0.113.0/26 198.51.100.0/25 80,443
+		203.0.113.80/30 198.51.100.64/26 443
+		2001:db8::/33 2001:db8::/29 443
+	END
+}
