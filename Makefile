@@ -239,6 +239,9 @@ install: all
 	$(foreach s,1 5 7,install -m 644 $(call MAN_OF,$(s)) '$(MANDIR)/man$(s)' &&) true
 	install -m 644 README.md CHANGELOG.md LICENSE config_example.yml $(sort $(wildcard docs/*.md)) '$(DOCDIR)'
 	cp -R examples/. '$(DOCDIR)/examples'
+	install -d '$(SHAREDIR)/grafana_db/mysql'
+	install -m 644 $(sort $(wildcard grafana_db/*.json)) '$(SHAREDIR)/grafana_db'
+	install -m 644 $(sort $(wildcard grafana_db/mysql/*.json)) '$(SHAREDIR)/grafana_db/mysql'
 
 uninstall:
 	rm -f $(PROGRAMS:%='$(BINDIR)/%') $(foreach m,$(notdir $(MAN)),'$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(m)')

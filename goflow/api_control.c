@@ -36,8 +36,8 @@ static enum MHD_Result pass_on(struct api_request *r, const char *request)
 	return result;
 }
 
-/* Tells every stage, those of other pipelines in the run folder too; one that starts later gets the level from the
- * supervisor, which is among them. */
+/* Tells every stage, those of other pipelines in the run folder too; one that starts later gets the
+ * level from the supervisor, which is among them. */
 static enum MHD_Result tell_all(struct api_request *r, const char *request)
 {
 	const struct where where = {.patience_ms = PATIENCE_MS, .others = true};
@@ -48,8 +48,8 @@ static enum MHD_Result tell_all(struct api_request *r, const char *request)
 	for (size_t i = 0; i < json_array_size(docs); i++)
 		told += json_object_get(json_array_get(docs, i), "log_level") != NULL;
 	json_decref(docs);
-	return api_answer(r, MHD_HTTP_OK,
-		json_pack("{s:s, s:I}", "Msg", "done", "stages", (json_int_t)told));
+	return api_answer(
+		r, MHD_HTTP_OK, json_pack("{s:s, s:I}", "Msg", "done", "stages", (json_int_t)told));
 }
 
 enum MHD_Result api_post_drain(struct api_request *r)

@@ -15,4 +15,7 @@ int check_config(int argc, char **argv);
 /* goflow status: asks the running goflow, over its API. */
 int show_status(int argc, char **argv);
 
+/* goflow configure-grafana: makes datasource, folder and dashboards in a Grafana; asks no daemon. */
+int configure_grafana(int argc, char **argv);
+
 #endif

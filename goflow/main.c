@@ -17,6 +17,8 @@ static int version(int argc, char **argv);
 static const struct command commands[] = {
 	{"check-config", "[-c FILE] [-j]",
 		"check the configuration, and say all that is wrong with it", check_config},
+	{"configure-grafana", "[-b NAME] [-c FILE] URL [KEY | -] DIR",
+		"make the datasource and the dashboards in a Grafana", configure_grafana},
 	{"help", "[COMMAND | KEY | config]",
 		"list the commands; or explain one, a key of the configuration, or all keys", help},
 	{"migrate", "[-c FILE]",
