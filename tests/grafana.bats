@@ -148,8 +148,8 @@ mysql_query() {
 		"$DASHBOARDS"/*.json "$DASHBOARDS"/mysql/*.json >/dev/null
 }
 
-# configure-grafana, against a stand-in that knows the documented API and is strict about it: a real Grafana cannot be had
-# from the registries that tests use.
+# configure-grafana, against a stand-in that knows the documented API and is strict about it: Grafana itself
+# is not in Debian.
 
 # grafana [FAULT]: the stand-in, in ./grafana; $url is its address
 grafana() {
@@ -335,4 +335,27 @@ refused() {
 		203.0.113.80/30 198.51.100.64/26 443
 		2001:db8::/33 2001:db8::/29 443
 	END
+}
+
+@test "configure-grafana: by the API of a running goflow, which goes on meanwhile" {
+	need_command curl
+	grafana
+	config timescale 'SQL_SERVER: db.example.net' 'SQL_USERNAME: reader'
+	local port api key
+	key=$(cat grafana/token)
+	export no_proxy=127.0.0.1
+	port=$(free_port) api=$(free_tcp_port)
+	sed -i '/^frontends/,$d' config.yml
+	cat >>config.yml <<-END
+		api: 127.0.0.1:$api
+		frontends: {netflow: {config: {bindaddr: 127.0.0.1, bindport: $port}, backend: store}}
+	END
+	background goflow -c config.yml 2>goflow.err
+	wait_for 10 grep -q 'serving url=' goflow.err
+	jq -n --arg server "$url" --arg key "$key" --arg dir "$DASHBOARDS" '{Server: $server, ApiKey: $key, Directory: $dir}' >body.json
+	curl -s -o answer.json -w '%{http_code}' -X POST -H 'Content-Type: application/json' -d @body.json \
+		-H "Authorization: Bearer $(cat "$GOFLOW_RUNDIR/api-token")" "http://127.0.0.1:$api/grafana" >code
+	same 200 "$(cat code)" "$(cat answer.json)"
+	same 7 "$(jq '.report.dashboards | length' answer.json)" dashboards
+	same 401 "$(curl -s -o /dev/null -w '%{http_code}' -X POST -H 'Content-Type: application/json' -d @body.json "http://127.0.0.1:$api/grafana")"
 }
