@@ -232,25 +232,45 @@ fuzz:
 	'$(BUILD)/fuzz/tests/fuzz/$(T)-fuzz' -max_total_time=$(TIME) -timeout=10 -rss_limit_mb=2048 \
 		-artifact_prefix='$(BUILD)/fuzz/$(T)-' '$(BUILD)/fuzz/corpus/$(T)' $(wildcard tests/fuzz/corpus/$(T))
 
+# Completions are named as bash and zsh look for them.
+BASHDIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR   = $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions
+UNITDIR  = $(DESTDIR)$(PREFIX)/lib/systemd/system
+COMPLETE = goflow nfctl
+UNITS_SD = goflow.service goflow.socket
+
 install: all
-	install -d '$(BINDIR)' '$(MANDIR)/man1' '$(MANDIR)/man5' '$(MANDIR)/man7' '$(DOCDIR)/examples' '$(SHAREDIR)'
+	install -d '$(BINDIR)' '$(MANDIR)/man1' '$(MANDIR)/man5' '$(MANDIR)/man7' '$(DOCDIR)/examples' '$(SHAREDIR)' \
+		'$(SHAREDIR)/grafana_db/mysql' '$(BASHDIR)' '$(ZSHDIR)' '$(UNITDIR)'
 	install $(BIN) '$(BINDIR)'
 	install -m 644 $(PROTO) '$(SHAREDIR)'
 	$(foreach s,1 5 7,install -m 644 $(call MAN_OF,$(s)) '$(MANDIR)/man$(s)' &&) true
 	install -m 644 README.md CHANGELOG.md LICENSE config_example.yml $(sort $(wildcard docs/*.md)) '$(DOCDIR)'
 	cp -R examples/. '$(DOCDIR)/examples'
-	install -d '$(SHAREDIR)/grafana_db/mysql'
 	install -m 644 $(sort $(wildcard grafana_db/*.json)) '$(SHAREDIR)/grafana_db'
 	install -m 644 $(sort $(wildcard grafana_db/mysql/*.json)) '$(SHAREDIR)/grafana_db/mysql'
+	$(foreach c,$(COMPLETE),install -m 644 packaging/completion/$(c).bash '$(BASHDIR)/$(c)' && \
+		install -m 644 packaging/completion/_$(c) '$(ZSHDIR)' &&) true
+	sed 's,@BINDIR@,$(PREFIX)/bin,' packaging/goflow.service >'$(UNITDIR)/goflow.service'
+	install -m 644 packaging/goflow.socket '$(UNITDIR)'
 
 uninstall:
-	rm -f $(PROGRAMS:%='$(BINDIR)/%') $(foreach m,$(notdir $(MAN)),'$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(m)')
+	rm -f $(PROGRAMS:%='$(BINDIR)/%') $(foreach m,$(notdir $(MAN)),'$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(m)') \
+		$(COMPLETE:%='$(BASHDIR)/%') $(COMPLETE:%='$(ZSHDIR)/_%') $(UNITS_SD:%='$(UNITDIR)/%')
 	rm -rf '$(DOCDIR)' '$(SHAREDIR)'
 
+# The sources, and the release for Linux on AMD64: both out of what is committed, built in a folder of their own.
 VERSION = $(shell sed -n 's/.*GOFLOW_VERSION "\(.*\)"/\1/p' lib/base.h)
 dist:
 	@mkdir -p '$(BUILD)'
 	git archive --prefix=goflow-$(VERSION)/ -o '$(BUILD)/goflow-$(VERSION).tar.gz' HEAD
+	@rm -rf '$(BUILD)/release' && mkdir -p '$(BUILD)/release/goflow'
+	@tar -xzf '$(BUILD)/goflow-$(VERSION).tar.gz' -C '$(BUILD)/release'
+	+@$(SUBMAKE) -s -C '$(BUILD)/release/goflow-$(VERSION)' BUILD=build PREFIX=/ DESTDIR='$(abspath $(BUILD))/release/goflow' install
+	@strip '$(BUILD)/release/goflow/bin/'*
+	@cp packaging/goflow.service '$(BUILD)/release/goflow/lib/systemd/system'
+	@cp packaging/install.sh config_example.yml README.md LICENSE '$(BUILD)/release/goflow'
+	tar -czf '$(BUILD)/goflow.Linux.AMD64.tar.gz' --owner=0 --group=0 -C '$(BUILD)/release' goflow
 
 # Only a folder that this makefile has filled.
 clean:

@@ -54,17 +54,14 @@ static bool ends_with(const char *name, const char *end)
 	return len > of && strcmp(name + len - of, end) == 0;
 }
 
-static int find_sockets(struct talks *t, bool others)
+/* Adds the sockets of a folder. Returns 0, or ERR_IO (errno is set). */
+static int find_in(struct talks *t, const char *dir, bool others)
 {
-	char dir[4096], path[4400], own[32];
+	char path[4400], own[32];
 	const struct dirent *entry;
-	if (stats_rundir(dir, sizeof dir))
-		return ERR_IO;
 	DIR *d = opendir(dir);
-	if (!d) {
-		log_error("run folder %s: %s", dir, strerror(errno));
+	if (!d)
 		return ERR_IO;
-	}
 	snprintf(own, sizeof own, ".%ld.sock", (long)getpid());
 	while ((entry = readdir(d))) {
 		if (!ends_with(entry->d_name, ".sock") || (others && ends_with(entry->d_name, own)))
@@ -73,6 +70,21 @@ static int find_sockets(struct talks *t, bool others)
 		add_path(t, path);
 	}
 	closedir(d);
+	return 0;
+}
+
+static int find_sockets(struct talks *t, bool others)
+{
+	char dir[4096];
+	const char *given = getenv("GOFLOW_RUNDIR");
+	if (stats_rundir(dir, sizeof dir))
+		return ERR_IO;
+	if (find_in(t, dir, others)) {
+		log_error("run folder %s: %s", dir, strerror(errno));
+		return ERR_IO;
+	}
+	if (!given || !*given)
+		find_in(t, SURVEY_SERVICE_RUNDIR, others); /* where it is, and we may look into it */
 	qsort(t->list, t->count, sizeof *t->list, by_path);
 	return 0;
 }

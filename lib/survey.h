@@ -6,7 +6,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whom to ask: the sockets given, or where there are none, all of the run folder. */
+/* The run folder of goflow as a service. */
+#define SURVEY_SERVICE_RUNDIR "/run/goflow"
+
+/* Whom to ask: the sockets given, or where there are none, all of the run folder, and where GOFLOW_RUNDIR does not say
+ * which that is, of the service's too. */
 struct where {
 	const char *const *sockets; /* borrowed */
 	size_t count;
