@@ -181,10 +181,29 @@ static int turn(struct daemon *d)
 	return 0;
 }
 
+/* The one thing that is not as the first goflow did it: that is said, once. */
+static void say_verification(const struct config *c)
+{
+	for (size_t i = 0; i < c->backend_count; i++) {
+		const struct config_backend *b = &c->backends[i];
+		if (b->type != BACKEND_KAFKA || !b->values[KEY_SSL].number)
+			continue;
+		if (b->values[KEY_SSL_VERIFY].number)
+			log_info("the broker's certificate is verified, unless SSL_VERIFY is false "
+				 "backend=%s",
+				b->name);
+		else
+			log_warn("the broker's certificate is not verified: SSL_VERIFY is false "
+				 "backend=%s",
+				b->name);
+	}
+}
+
 static enum exit_code run(struct daemon *d)
 {
 	int err = 0;
 	apply_log(&d->config);
+	say_verification(&d->config);
 	notify_send("READY=1");
 	log_info("running config=%s", d->path);
 	while (!err)

@@ -7,12 +7,6 @@
 #include "lib/doc.h"
 #include "lib/status_merge.h"
 
-struct sums {
-	double received, stored; /* a second */
-	uint64_t lost, waiting, lag_ms;
-	size_t stages;
-};
-
 static uint64_t lost_of(const json_t *stage)
 {
 	const json_t *lost = json_object_get(json_object_get(stage, "ledger"), "lost");
@@ -34,7 +28,7 @@ static const json_t *same(const json_t *docs, const json_t *stage)
 	return NULL;
 }
 
-static void add(struct sums *s, const json_t *before, const json_t *stage)
+static void add(struct watch_sums *s, const json_t *before, const json_t *stage)
 {
 	const json_t *rates = json_object_get(stage, "rates"), *earlier = same(before, stage);
 	uint64_t lost = lost_of(stage), then = earlier ? lost_of(earlier) : 0,
@@ -51,15 +45,22 @@ static void add(struct sums *s, const json_t *before, const json_t *stage)
 		s->stored += json_number_value(json_object_get(rates, "out"));
 }
 
-void watch_line(const json_t *before, const json_t *now, bool json)
+struct watch_sums watch_sum(const json_t *before, const json_t *now)
 {
-	struct sums s = {0};
+	struct watch_sums s = {0};
 	json_t *merged = status_merge(before, now);
 	const json_t *stages = json_object_get(merged, "stages");
-	const char *when = doc_text(json_array_get(now, 0), "now");
 	for (size_t i = 0; i < json_array_size(stages); i++)
 		if (json_object_get(json_array_get(stages, i), "ledger"))
 			add(&s, before, json_array_get(stages, i));
+	json_decref(merged);
+	return s;
+}
+
+void watch_line(const json_t *before, const json_t *now, bool json)
+{
+	struct watch_sums s = watch_sum(before, now);
+	const char *when = doc_text(json_array_get(now, 0), "now");
 	if (json) {
 		json_t *doc = json_pack("{s:s, s:f, s:f, s:I, s:I, s:I, s:I}", "now", when,
 			"received", s.received, "stored", s.stored, "lost", (json_int_t)s.lost,
@@ -74,6 +75,5 @@ void watch_line(const json_t *before, const json_t *now, bool json)
 			when, s.received, s.stored, s.lost, s.waiting, (double)s.lag_ms / 1000,
 			s.stages);
 	}
-	json_decref(merged);
 	fflush(stdout);
 }
