@@ -67,7 +67,7 @@ static int build_specs(struct pipeline *p, const struct config *c, const struct 
 		err = random_id(id);
 	if (!err)
 		err = stage_decoder(
-			&p->slots[SLOT_DECODER].spec, c, p->replays ? id : NULL, p->name);
+			&p->slots[SLOT_DECODER].spec, c, f, p->replays ? id : NULL, p->name);
 	if (!err && p->has_tee)
 		err = stage_tee(&p->slots[SLOT_SPLIT].spec, c, f->route_count, p->name);
 	for (size_t i = 0; i < f->route_count && !err; i++)

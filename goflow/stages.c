@@ -92,10 +92,24 @@ static void add_state(struct stage_spec *s, const char *pipeline)
 	stage_argument(s, "--state", path);
 }
 
-int stage_decoder(
-	struct stage_spec *s, const struct config *c, const char *stream_id, const char *pipeline)
+/* Whether one of the frontend's backends is keyed by exporter, and its messages are frames. */
+static bool wants_frames_by_exporter(const struct config *c, const struct config_frontend *f)
+{
+	for (size_t i = 0; i < f->route_count; i++) {
+		const struct config_value *v = c->backends[f->routes[i].backend].values;
+		if (v[KEY_FORMAT].text && strcmp(v[KEY_FORMAT].text, "binary") == 0 &&
+			v[KEY_MESSAGE_KEY].text && strcmp(v[KEY_MESSAGE_KEY].text, "exporter") == 0)
+			return true;
+	}
+	return false;
+}
+
+int stage_decoder(struct stage_spec *s, const struct config *c, const struct config_frontend *f,
+	const char *stream_id, const char *pipeline)
 {
 	stage_begin(s, "nfdecode", c, pipeline);
+	if (wants_frames_by_exporter(c, f))
+		stage_argument(s, "--by-exporter", NULL);
 	if (stream_id)
 		stage_argument(s, "--stream-id", stream_id);
 	else

@@ -29,7 +29,8 @@ int stage_receiver(struct stage_spec *s, const struct config *c, const struct co
 
 /* nfdecode. stream_id: 32 hex digits where the input can be read again from its beginning, else NULL, and it keeps
  * its state in a file. */
-int stage_decoder(struct stage_spec *s, const struct config *c, const char *stream_id, const char *pipeline);
+int stage_decoder(struct stage_spec *s, const struct config *c, const struct config_frontend *f, const char *stream_id,
+	const char *pipeline);
 
 /* nftee, which gets its `outputs` pipes. */
 int stage_tee(struct stage_spec *s, const struct config *c, size_t outputs, const char *pipeline);

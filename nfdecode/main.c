@@ -16,12 +16,14 @@
 
 #define DEFRAG_SLOTS 256
 
-enum { OPT_EXPLAIN = 256, OPT_STREAM_ID, OPT_STATE, OPT_STATE_MAX, OPT_STATS };
+enum { OPT_EXPLAIN = 256, OPT_BY_EXPORTER, OPT_STREAM_ID, OPT_STATE, OPT_STATE_MAX, OPT_STATS };
 
 static const struct opt options[] = {
 	OPT_COMMON,
 	{'j', "json", NULL, "write JSON lines (the default on a terminal)"},
 	{OPT_EXPLAIN, "explain", NULL, "tell what each datagram holds, byte by byte"},
+	{OPT_BY_EXPORTER, "by-exporter", NULL,
+		"cut a frame where the exporter changes, so that each has records of one"},
 	{OPT_STREAM_ID, "stream-id", "HEX",
 		"32 hex digits: number the stream so, cut frames by count alone"},
 	{OPT_STATE, "state", "FILE", "keep what is remembered of exporters in it between runs"},
@@ -31,7 +33,7 @@ static const struct opt options[] = {
 
 struct config {
 	enum output_form form;
-	bool has_id;
+	bool has_id, by_exporter;
 	struct stream_id id;
 	uint64_t state_max;
 	const char *stats, *state;
@@ -50,6 +52,7 @@ static int set_option(struct config *c, int id, const char *arg)
 	switch (id) {
 	case 'j': c->form = OUTPUT_JSON; return 0;
 	case OPT_EXPLAIN: c->form = OUTPUT_EXPLAIN; return 0;
+	case OPT_BY_EXPORTER: c->by_exporter = true; return 0;
 	case OPT_STREAM_ID: c->has_id = true; return parse_stream_id(arg, &c->id);
 	case OPT_STATE: c->state = arg; return 0;
 	case OPT_STATE_MAX:
@@ -239,7 +242,9 @@ static int start(struct nfdecode *n, const struct config *c)
 	int err = keep_open(&n->keep, c->state, n->decoder, c->state_max);
 	if (err)
 		return err;
-	return output_open(&n->output, c->form, c->has_id ? &c->id : NULL, &n->stage);
+	err = output_open(&n->output, c->form, c->has_id ? &c->id : NULL, &n->stage);
+	n->output.by_exporter = c->by_exporter;
+	return err;
 }
 
 static void stop(struct nfdecode *n)

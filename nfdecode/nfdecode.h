@@ -49,6 +49,8 @@ struct output {
 	struct stage_output to;
 	struct stream_writer *writer; /* OUTPUT_BINARY */
 	bool by_count;                /* frames are cut by count alone, not by time */
+	bool by_exporter;             /* and where the exporter changes */
+	struct ip exporter;           /* of the last record */
 	struct jsonl_prefix prefix;   /* OUTPUT_JSON: of the last record */
 	char *lines;                  /* OUTPUT_JSON and OUTPUT_EXPLAIN: what is not written yet */
 	size_t used;
