@@ -309,3 +309,12 @@ tls() { SSL=true KAFKA_SERVER=localhost:$kafka_ssl sink -X ssl.certificate.locat
 	same 1 "$(grep -c 'several exporters' err)"
 	same "" "$(taken "$KAFKA_TOPIC-j" -f '%k\n' | sort -u | xargs)"
 }
+
+@test "nfsink-kafka: SASL by OAUTHBEARER, with a token that nobody signed, as the test's broker takes it" {
+	stream
+	unset SASL_USER SASL_PASSWORD
+	SSL=1 KAFKA_SERVER=localhost:$kafka_sasl sink -X ssl.ca.location="$kafka_dir/tls/ca.pem" -X security.protocol=sasl_ssl \
+		-X sasl.mechanisms=OAUTHBEARER -X enable.sasl.oauthbearer.unsecure.jwt=true -X sasl.oauthbearer.config=principal=goflow \
+		<stream || fail "$(cat err)"
+	holds "$KAFKA_TOPIC" "$records"
+}
