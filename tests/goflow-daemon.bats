@@ -295,7 +295,8 @@ two_backends() {
 	END
 	local listener=$!
 	wait_for 10 test -S notify
-	background env NOTIFY_SOCKET="$PWD/notify" systemd-socket-activate -E NOTIFY_SOCKET -E GOFLOW_RUNDIR -E PATH --datagram \
+	background env NOTIFY_SOCKET="$PWD/notify" WATCHDOG_USEC=200000 systemd-socket-activate -E NOTIFY_SOCKET -E GOFLOW_RUNDIR \
+		-E WATCHDOG_USEC -E PATH --datagram \
 		-l "127.0.0.1:$port" "$GOFLOW_BIN/goflow" -c config.yml 2>err
 	goflow=$pid
 	wait_for 10 bound "$port"
@@ -303,6 +304,12 @@ two_backends() {
 	wait_for 10 grep -q READY=1 told
 	wait_for 10 stored 300
 	grep -q 'listening port=.* passed=1' err
+	barked() { [ "$(grep -c WATCHDOG=1 told)" -ge 3 ]; }
+	wait_for 10 barked
+	kill -HUP "$goflow"
+	wait_for 10 grep -q RELOADING=1 told
+	again() { [ "$(grep -c READY=1 told)" -eq 2 ]; }
+	wait_for 10 again
 	drained
 	wait "$listener"
 }
