@@ -20,10 +20,13 @@ static inline void bytes_put(struct bytes *b, const void *from, size_t n)
 {
 	if (b->cap - b->len < n && !b->failed) {
 		size_t cap = (b->len + n) * 2;
-		uint8_t *grown = realloc(b->at, cap);
-		b->failed = !grown;
-		b->at = grown ? grown : b->at;
-		b->cap = grown ? cap : b->cap;
+		void *grown = realloc(b->at, cap);
+		if (!grown) {
+			b->failed = true;
+			return;
+		}
+		b->at = grown;
+		b->cap = cap;
 	}
 	if (b->failed)
 		return;

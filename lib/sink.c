@@ -455,8 +455,7 @@ static enum exit_code run_stage(struct sink *s)
 int sink_main(const struct sink_ops *ops, void *self, int argc, char **argv)
 {
 	static struct sink s;
-	s = (struct sink){
-		.ops = ops, .self = self, .reject_fd = -1, .counts = counters_memory()};
+	s = (struct sink){.ops = ops, .self = self, .reject_fd = -1, .counts = counters_memory()};
 	s.set = (struct settings){.batch = BATCH_DEFAULT,
 		.linger_ns = NS_PER_S,
 		.retry_ns = 60 * NS_PER_S,

@@ -84,7 +84,8 @@ static int find_sockets(struct talks *t, bool others)
 		return ERR_IO;
 	}
 	if (!given || !*given)
-		find_in(t, SURVEY_SERVICE_RUNDIR, others); /* where it is, and we may look into it */
+		find_in(t, SURVEY_SERVICE_RUNDIR,
+			others); /* where it is, and we may look into it */
 	qsort(t->list, t->count, sizeof *t->list, by_path);
 	return 0;
 }

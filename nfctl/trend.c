@@ -7,6 +7,8 @@
 
 #include "lib/base.h"
 
+#define BARS 8 /* heights */
+
 void trend_add(struct trend *t, double value)
 {
 	if (t->count == TREND_VALUES)
@@ -28,8 +30,8 @@ static bool is_utf8(void)
 
 const char *trend_text(const struct trend *t, char out[static TREND_TEXT_MAX])
 {
-	static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-	static const char *const plain[] = {"_", ".", "-", "~", "=", "+", "*", "#"};
+	static const char *const blocks[BARS] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+	static const char *const plain[BARS] = {"_", ".", "-", "~", "=", "+", "*", "#"};
 	const char *const *bars = is_utf8() ? blocks : plain;
 	double most = 0;
 	char *end = out;
@@ -37,7 +39,7 @@ const char *trend_text(const struct trend *t, char out[static TREND_TEXT_MAX])
 		most = t->values[i] > most ? t->values[i] : most;
 	for (size_t i = 0; i < t->count; i++) {
 		double share = most > 0 ? t->values[i] / most : 0;
-		end = stpcpy(end, bars[(size_t)(share * (LEN(blocks) - 1) + 0.5)]);
+		end = stpcpy(end, bars[(size_t)(share * (BARS - 1) + 0.5)]);
 	}
 	*end = '\0';
 	return out;

@@ -68,7 +68,7 @@ struct nfjson {
 	struct input *input;
 	struct record record;
 	int in;
-	char *lines;      /* what is not written yet: LINES_ROOM */
+	char *lines; /* what is not written yet: LINES_ROOM */
 	size_t used;
 	uint64_t pending; /* records in lines */
 	uint64_t *counts;
@@ -171,8 +171,8 @@ static enum exit_code conclude(struct nfjson *n, const struct stats_source *sour
 	if (err == ERR_CLOSED)
 		log_error("the reader has gone away unwritten=%llu", (unsigned long long)left);
 	if (err == ERR_STOPPED)
-		log_error("stopped before the input ended unwritten=%llu",
-			(unsigned long long)left);
+		log_error(
+			"stopped before the input ended unwritten=%llu", (unsigned long long)left);
 	if (err == ERR_IO)
 		log_error("%s: %s", n->to ? n->to : err_sentence(err), strerror(why));
 	uint64_t lost = stats_totals(source);

@@ -31,8 +31,8 @@ static const struct opt options[] = {
 
 static const char *const defaults[][2] = {
 	{"client.id", "nfsrc-kafka"},
-	/* not the cooperative one: before 2.3 librdkafka aborts in it when a member leaves in a rebalance,
-	 * and members that speak the one or the other cannot be in one group */
+	/* not the cooperative one: before 2.3 librdkafka aborts in it when a member leaves in a
+	 * rebalance, and members that speak the one or the other cannot be in one group */
 	{"partition.assignment.strategy", "range,roundrobin"},
 	{"queued.max.messages.kbytes", "32768"},
 	{"check.crcs", "true"},

@@ -35,6 +35,11 @@ daemon() {
 	python3 "$TOOLS/flowload.py" 127.0.0.1 "$port" 300 >/dev/null
 }
 
+stored_my() { [ "$(ask_my 'SELECT count(*) FROM goflow_records')" = 300 ]; }
+stored_pg() { [ "$(ask_pg 'SELECT count(*) FROM goflow_records')" = 300 ]; }
+stored_here() { [ "$(sqlite3 'file:here.sqlite?mode=ro' 'SELECT count(*) FROM goflow_records' 2>/dev/null)" = 300 ]; }
+
+# drained BACKEND: told to end, goflow does so with 0, and all is in that backend
 drained() {
 	local code=0
 	kill -TERM "$goflow"
@@ -49,8 +54,7 @@ drained() {
 	sed -i "s/your-sql-server.com/127.0.0.1/; s/your-sql-username/goflow/; s/your-database-name/daemon/; /SQL_DB/a\\      port: $my_port" \
 		config.yml
 	daemon rdssql
-	stored() { [ "$(ask_my 'SELECT count(*) FROM goflow_records')" = 300 ]; }
-	wait_for 20 stored
+	wait_for 20 stored_my
 	same 300 "$(ask_my 'SELECT count(DISTINCT in_bytes) FROM goflow_flows')"
 	drained rdssql
 }
@@ -58,13 +62,12 @@ drained() {
 @test "goflow: type timescale, and a password that comes by the environment" {
 	need_postgres
 	new_database daemon
-	sed -i "s/type: mysql/type: timescale/; s/your-sql-server.com/$(sed 's,/,\\/,g' <<<"$PGHOST")/; s/your-sql-username/goflow/
+	sed -i "s/type: mysql/type: timescale/; s/your-sql-server.com/${PGHOST//\//\\/}/; s/your-sql-username/goflow/
 		s/your-database-name/daemon/; /SQL_DB/a\\      port: $PGPORT" config.yml
 	export SQL_PASSWORD="not 'used' by a server that trusts"
 	(unset PGHOST PGPORT PGUSER PGDATABASE && daemon rdssql && echo "$goflow" >goflow.pid)
 	goflow=$(cat goflow.pid)
-	stored() { [ "$(ask_pg 'SELECT count(*) FROM goflow_records')" = 300 ]; }
-	wait_for 20 stored
+	wait_for 20 stored_pg
 	same 300 "$(ask_pg 'SELECT count(DISTINCT in_bytes) FROM goflow_records')"
 	! grep -q "not 'used'" err || fail "the password is in the log"
 	for each in $(pgrep -P "$goflow"); do
@@ -102,11 +105,9 @@ drained() {
 	sed -i "s/backend: rdssql/backends: [rdssql, here]/; /^frontends/i\\  here: {type: sqlite, config: {file: here.sqlite, linger: 50ms}}" config.yml
 	kill -STOP "$(cat "$my_dir/pid")"
 	daemon
-	stored() { [ "$(sqlite3 'file:here.sqlite?mode=ro' 'SELECT count(*) FROM goflow_records' 2>/dev/null)" = 300 ]; }
-	wait_for 10 stored
+	wait_for 10 stored_here
 	kill -CONT "$(cat "$my_dir/pid")"
-	there() { [ "$(ask_my 'SELECT count(*) FROM goflow_records')" = 300 ]; }
-	wait_for 20 there
+	wait_for 20 stored_my
 	drained rdssql
 }
 

@@ -64,6 +64,8 @@ run_all() {
 	for span in 3600 21600 345600 7776000 34560000; do
 		outside_of "$kind" "$span"
 		each "$kind" "$span" "$command" exporter='192.0.2.2|192.0.2.6' "$@" || return
+		# records are what filters are asked of, whatever the range: the shortest and a long one do
+		[ "$span" = 3600 ] || [ "$span" = 345600 ] || continue
 		each "$kind" "$span" "$command" exporter='192.0.2.2|192.0.2.6' src_port=80,443,1-79 dst_port=1024-65535 \
 			src_ip=203.0.113.0/25 dst_ip=198.51.100.0/24 "$@" || return
 	done
@@ -81,18 +83,18 @@ outside_of() {
 }
 
 postgres_query() {
-	psql -XAtq -v ON_ERROR_STOP=1 -f "$1" >rows || return
+	{ echo '\o rows' && cat "$1" && printf '\n;\n\\o plan\nEXPLAIN\n' && cat "$1" && printf '\n;\n'; } >both.sql
+	psql -XAtq -v ON_ERROR_STOP=1 -f both.sql || return
 	[ -s rows ] || fail "no row" || return
-	{ echo "EXPLAIN" && cat "$1"; } >explain.sql
-	psql -XAtq -v ON_ERROR_STOP=1 -f explain.sql >plan || return
 	grep -oE "_hyper_[0-9]+_[0-9]+_chunk|goflow_records_p[0-9]+" plan | sort -u >named
 	! grep -Fxf outside named
 }
 
 mysql_query() {
-	ask_my "$(cat "$1")" >rows || return
+	ask_my "$(cat "$1"); SELECT '-- the plan'; EXPLAIN PARTITIONS $(cat "$1")" >both || return
+	sed '/^-- the plan$/,$d' both >rows
+	sed '1,/^-- the plan$/d' both >plan
 	[ -s rows ] || fail "no row" || return
-	ask_my "EXPLAIN PARTITIONS $(cat "$1")" >plan || return
 	cut -f 4 plan | tr ',' '\n' | sort -u >named
 	! grep -Fxf outside named
 }

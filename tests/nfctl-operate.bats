@@ -41,10 +41,10 @@ stored() { [ "$(sqlite3 'file:flows.sqlite?mode=ro' 'SELECT count(*) FROM goflow
 	pipeline
 	flows 300
 	wait_for 10 stored 300
-	nfctl loss --json >loss
-	same '[10,10,300]' "$(jq -c '[.pipelines[0].stages[].ledger.in]' loss)"
-	same '[0,0,0]' "$(jq -c '[.pipelines[0].stages[].between]' loss)"
-	same true "$(jq .adds_up loss)"
+	nfctl loss --json >ledger.json
+	same '[10,10,300]' "$(jq -c '[.pipelines[0].stages[].ledger.in]' ledger.json)"
+	same '[0,0,0]' "$(jq -c '[.pipelines[0].stages[].between]' ledger.json)"
+	same true "$(jq .adds_up ledger.json)"
 	run nfctl loss
 	[[ $output == *"The ledger adds up."* ]] || fail "$output"
 	[ "$(grep -c '^nf' <<<"$output")" -eq 3 ]
