@@ -105,6 +105,16 @@ uint64_t account_sum(struct account *a, enum counter_role role)
 	return sum(a, values, role) + (role == COUNTER_LOST ? a->crashed : 0);
 }
 
+uint64_t account_counter(struct account *a, const char *name)
+{
+	uint64_t values[COUNTERS_MAX];
+	totals(a, values);
+	for (size_t i = 0; i < a->count; i++)
+		if (strcmp(a->names[i], name) == 0)
+			return values[i];
+	return 0;
+}
+
 uint64_t account_made(struct account *a)
 {
 	uint64_t made = account_sum(a, COUNTER_MADE);

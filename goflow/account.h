@@ -30,6 +30,9 @@ void account_free(struct account *a);
 /* Totals of a role until now. */
 uint64_t account_sum(struct account *a, enum counter_role role);
 
+/* The total of a counter, 0 where there is none of that name. */
+uint64_t account_counter(struct account *a, const char *name);
+
 /* What it passed on to the next stage, in that one's unit, and what it had made for it when it was killed. */
 uint64_t account_made(struct account *a);
 

@@ -64,7 +64,7 @@ static void leave(const char *program, const char *what)
 static void become(
 	const struct stage_spec *s, const struct child_fds *fds, const char *path, pid_t parent)
 {
-	char pid[40], counters[40], level[40], *env[STAGE_WORDS_MAX + 4];
+	char pid[40], counters[40], level[40], *env[STAGE_WORDS_MAX + 5];
 	sigset_t none;
 	size_t n = s->envc;
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -78,6 +78,8 @@ static void become(
 	snprintf(level, sizeof level, LOG_LEVEL_ENVIRONMENT "=%s", log_level_name());
 	memcpy(env, s->env, n * sizeof *env);
 	env[n++] = level;
+	if (fds->variable)
+		env[n++] = fds->variable;
 	env[n++] = pid;
 	env[n++] = counters;
 	env[n] = NULL;

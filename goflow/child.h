@@ -15,6 +15,7 @@ struct child_fds {
 	int more[CHILD_FDS_MAX];  /* from STAGE_FD on */
 	size_t count;
 	int counters;             /* see counters.h; behind those */
+	char *variable;           /* one more of its environment; NULL: none */
 };
 
 /* Starts a stage: the program that stands beside this one, else that of $PATH. It gets SIGTERM should this

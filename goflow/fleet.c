@@ -156,12 +156,19 @@ static bool must_wait(const struct pipeline *p, uint64_t now_ns)
 		       p->after->slots[SLOT_DECODER].state != SLOT_ENDED);
 }
 
+/* It need not wait for the one before it any more, and counts from where that one stopped. */
+static void take_over(struct pipeline *p)
+{
+	p->drops = pipeline_drops(p->after);
+	p->after = NULL;
+}
+
 /* One that has ended, in favour of another configuration: says what came of its records. */
 static void forget(struct fleet *f, struct pipeline *gone)
 {
 	for (struct pipeline *p = f->first; p; p = p->next)
 		if (p->after == gone)
-			p->after = NULL;
+			take_over(p);
 	for (size_t i = 0; i < gone->count; i++)
 		f->restarts += gone->slots[i].starts ? gone->slots[i].starts - 1 : 0;
 	pipeline_totals(gone);
@@ -178,7 +185,10 @@ uint64_t fleet_advance(struct fleet *f, uint64_t now_ns)
 			forget(f, p);
 			continue;
 		}
-		uint64_t due = must_wait(p, now_ns) ? p->after_ns : pipeline_advance(p, now_ns);
+		bool wait = must_wait(p, now_ns);
+		if (p->after && !wait)
+			take_over(p);
+		uint64_t due = wait ? p->after_ns : pipeline_advance(p, now_ns);
 		if (due < next)
 			next = due;
 		at = &p->next;

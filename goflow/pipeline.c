@@ -15,6 +15,7 @@
 #include "lib/err.h"
 #include "lib/instant.h"
 #include "lib/log.h"
+#include "lib/net.h"
 
 #define BACKOFF_NS     (100 * NS_PER_MS) /* doubled with each failure in a row */
 #define BACKOFF_MAX_NS (30 * NS_PER_S)
@@ -98,6 +99,8 @@ struct pipeline *pipeline_new(
 		return NULL;
 	}
 	p->socket_fd = socket_fd;
+	if (socket_fd >= 0)
+		net_drops(socket_fd, &p->drops);
 	p->outputs[0] = p->outputs[1] = -1;
 	p->replays = f->type == FRONTEND_PCAP;
 	p->has_tee = f->route_count > 1;
@@ -169,10 +172,19 @@ static void launch(struct pipeline *p, struct slot *s, struct child_fds *fds, ui
 		s->spec.backend, (long)pid);
 }
 
+uint32_t pipeline_drops(struct pipeline *p)
+{
+	struct account *received = &p->slots[SLOT_RECEIVER].account;
+	return p->drops + (uint32_t)account_counter(received, "kernel_drops");
+}
+
 static void start_receiver(struct pipeline *p, int out, uint64_t now_ns)
 {
 	struct child_fds fds = {.in = -1, .out = out};
+	char drops[40];
 	if (!p->replays) {
+		snprintf(drops, sizeof drops, NET_DROPS_ENVIRONMENT "=%u", pipeline_drops(p));
+		fds.variable = drops;
 		fds.more[fds.count++] = p->socket_fd;
 		fds.more[fds.count++] = p->outputs[1];
 	}

@@ -50,6 +50,7 @@ struct pipeline {
 	uint64_t drain_ends_ns; /* then what still runs is told to end, and at last made to */
 	char address[96]; /* what it listens on, with the number of workers, so that another can take over; or empty */
 	int socket_fd;   /* of a listening frontend; owned */
+	uint32_t drops;  /* the kernel's count of drops on it when it became this pipeline's */
 	int outputs[2];  /* by which nfrecv gets further outputs: our end and its; -1 where it replays */
 	struct pipeline *after; /* it begins when this one has taken its last datagram; NULL: at once */
 	uint64_t after_ns;      /* or by then at the latest */
@@ -60,6 +61,10 @@ struct pipeline {
  * without memory, after a log line, with socket_fd closed. */
 struct pipeline *pipeline_new(const struct config *c, const struct config_frontend *f, unsigned worker, int socket_fd);
 void pipeline_free(struct pipeline *p);
+
+/* What the kernel has dropped on the socket until then, modulo 2^32, as far as it has been counted: what it says more
+ * is the next nfrecv's to count, also what it dropped while there was none. */
+uint32_t pipeline_drops(struct pipeline *p);
 
 /* Starts what is due by now. Returns when there is more to do: monotonic ns, UINT64_MAX for not before a stage
  * ends. */

@@ -85,8 +85,10 @@ void pipeline_totals(struct pipeline *p)
 	struct account *received = &p->slots[SLOT_RECEIVER].account,
 		       *decoded = &p->slots[SLOT_DECODER].account;
 	uint64_t made = account_made(received), read = account_sum(decoded, COUNTER_IN);
-	log_info("totals pipeline=%s received=%llu lost=%llu not_read=%llu undecodable=%llu",
+	log_info("totals pipeline=%s received=%llu kernel_drops=%llu lost=%llu not_read=%llu "
+		 "undecodable=%llu",
 		p->name, (unsigned long long)account_sum(received, COUNTER_IN),
+		(unsigned long long)account_counter(received, "kernel_drops"),
 		(unsigned long long)account_sum(received, COUNTER_LOST),
 		(unsigned long long)(made > read ? made - read : 0),
 		(unsigned long long)account_sum(decoded, COUNTER_LOST));

@@ -55,6 +55,10 @@ int net_receive(struct net_batch *b, int fd, uint32_t *drops);
 /* Datagram i of the last net_receive, whose socket is bound to `port`. */
 void net_datagram(const struct net_batch *b, int i, uint16_t port, struct datagram *out);
 
+/* What the kernel had dropped on the socket that is passed, as far as that has been counted: a number of the
+ * environment. */
+#define NET_DROPS_ENVIRONMENT "GOFLOW_DROPS"
+
 /* Sets *drops to the count of datagrams that the kernel has dropped on this socket until now,
  * modulo 2^32; leaves it where the kernel does not say. */
 void net_drops(int fd, uint32_t *drops);

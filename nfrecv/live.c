@@ -3,6 +3,7 @@
 #include "nfrecv/nfrecv.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -146,6 +147,9 @@ static int add_socket(struct live *l, int fd)
 	struct live_socket *s = &l->sockets[l->count++];
 	*s = (struct live_socket){.fd = fd, .port = net_port(fd)};
 	net_drops(fd, &s->drops); /* of a passed socket: its former owner has counted them */
+	const char *counted = getenv(NET_DROPS_ENVIRONMENT);
+	if (counted) /* or not all of them */
+		s->drops = (uint32_t)strtoul(counted, NULL, 10);
 	return 0;
 }
 

@@ -63,7 +63,7 @@ doc() { nfctl -i 10ms status --json | jq "[.stages[] | select(.program == \"gofl
 	wait_for 10 stored 3000
 	drained
 	same 3000 "$(sqlite3 flows.sqlite 'SELECT count(DISTINCT in_bytes) FROM goflow_records')"
-	grep -q 'totals pipeline=netflow received=100 lost=0 not_read=0' err
+	grep -q 'totals pipeline=netflow received=100 kernel_drops=0 lost=0 not_read=0' err
 	grep -q 'totals pipeline=netflow backend=local records=3000 stored=3000 lost=0 not_read=0' err
 }
 
@@ -161,7 +161,7 @@ another() { [ "$(stages "$1" | grep -cvx "$2")" -ge 1 ] && [ "$(doc '[.pipelines
 	wait_for 10 grep -q 'waiting for the next one' err
 	drained
 	local lost
-	lost=$(sed -n 's/.*totals pipeline=netflow received=1010 lost=\([0-9]*\) not_read=\([0-9]*\) .*/\1 + \2/p' err)
+	lost=$(sed -n 's/.*totals pipeline=netflow received=1010 kernel_drops=0 lost=\([0-9]*\) not_read=\([0-9]*\) .*/\1 + \2/p' err)
 	same "$((30300 - 30 * (lost)))" "$(count)" "records, with $lost datagrams lost"
 	[ "$((lost))" -gt 0 ]
 }
@@ -383,4 +383,22 @@ two_backends() {
 	python3 "$TOOLS/udpsend.py" rest.pcap 127.0.0.1 "$port"
 	wait_for 10 stored 20
 	drained
+}
+
+@test "goflow: what the kernel drops while there is no nfrecv is counted" {
+	one_backend 'rcvbuf: 64K'
+	daemon -c config.yml
+	load_flows 300 >/dev/null
+	wait_for 10 stored 300
+	kill -STOP "$goflow"
+	kill -KILL "$(stages nfrecv)"
+	load_flows 30000 --first 301 --rate 1000000 >/dev/null
+	kill -CONT "$goflow"
+	load_flows 300 --first 30301 >/dev/null
+	wait_for 10 sqlite3 -readonly flows.sqlite 'SELECT 1 / count(*) FROM goflow_records WHERE in_bytes >= 30301'
+	drained
+	local drops
+	drops=$(sed -n 's/.*totals pipeline=netflow received=[0-9]* kernel_drops=\([0-9]*\) lost=0 not_read=0 .*/\1/p' err)
+	[ "$drops" -gt 0 ]
+	same "$((30600 - 30 * drops))" "$(count)"
 }

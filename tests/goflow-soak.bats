@@ -65,7 +65,7 @@ field() { grep "goflow: totals pipeline=netflow $1" err | grep -oE "\b$2=[0-9]+"
 # ledger BACKEND ROWS DISTINCT: of what was $sent the rows are what the losses that were counted leave
 ledger() {
 	local datagrams records stored rows=$2
-	datagrams=$(($(field received lost) + $(field received not_read) + $(field received undecodable)))
+	datagrams=$(($(field received kernel_drops) + $(field received lost) + $(field received not_read) + $(field received undecodable)))
 	records=$(($(field "backend=$1" lost) + $(field "backend=$1" not_read)))
 	stored=$(field "backend=$1" stored)
 	echo "$1: sent=$sent rows=$rows stored=$stored lost: datagrams=$datagrams records=$records" | tee -a "${GOFLOW_SOAK_LOG:-/dev/null}"
