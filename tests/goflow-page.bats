@@ -28,8 +28,16 @@ contrast='(() => {
 too_wide='[document.documentElement.scrollWidth - innerWidth, ...[...document.querySelectorAll(".scroll")].map(e => e.scrollWidth - e.clientWidth)]'
 overflow="$too_wide.filter(n => n > 0)"
 
-page() {
+# need_browser: skips where it is not installed, or cannot run, as in some containers
+need_browser() {
 	need_command chromium chromedriver
+	local code=0
+	"$TOOLS/browser.py" about:blank 2>browser.err || code=$?
+	[ "$code" -ne 69 ] || skip "$(tail -n 1 browser.err)"
+	[ "$code" -eq 0 ] || fail "$(cat browser.err)"
+}
+
+page() {
 	"$TOOLS/browser.py" "$url/" "$@" >page.out 2>page.err || fail "$(cat page.err)"
 }
 
@@ -45,7 +53,7 @@ live='+document.querySelector("#charts .value").textContent.match(/^[\d.]+/) > 0
 	document.querySelector("#charts .stroke").getAttribute("d").includes("L")'
 
 @test "live traffic: rates move, every stage, backend and exporter is there; nothing comes from elsewhere" {
-	need_command chromium chromedriver
+	need_browser
 	start_api
 	start_flow
 	traffic
@@ -61,7 +69,7 @@ live='+document.querySelector("#charts .value").textContent.match(/^[\d.]+/) > 0
 }
 
 @test "360 pixels wide and in the dark: nothing is cut off, all can be read" {
-	need_command chromium chromedriver
+	need_browser
 	start_api
 	start_flow
 	traffic
@@ -71,7 +79,7 @@ live='+document.querySelector("#charts .value").textContent.match(/^[\d.]+/) > 0
 }
 
 @test "text from outside stays text" {
-	need_command chromium chromedriver
+	need_browser
 	start_api
 	cat >stage.py <<-'END'
 		import json, socket, sys
@@ -98,7 +106,7 @@ live='+document.querySelector("#charts .value").textContent.match(/^[\d.]+/) > 0
 }
 
 @test "off loopback it asks for the token, refuses a wrong one, and keeps the right one for this window" {
-	need_command chromium chromedriver
+	need_browser
 	api_address=0.0.0.0
 	start_api
 	local enter='document.getElementById("token").value = "%s"; document.querySelector("#login button").click()'
@@ -113,7 +121,7 @@ live='+document.querySelector("#charts .value").textContent.match(/^[\d.]+/) > 0
 }
 
 @test "goflow goes, and comes back" {
-	need_command chromium chromedriver
+	need_browser
 	start_api
 	local notice='document.getElementById("notice")'
 	run ! page until 'document.getElementById("state").textContent.includes("no stage")' run "kill -TERM $api" \

@@ -9,6 +9,8 @@
     print EXPRESSION     its value as JSON, on a line
     shot FILE            a picture (PNG) of the whole page
 
+Without a step it only starts the browser. Where that does not start it exits with 69.
+
 The page is opened at the first step that needs it. What the browser's console says, which is where a breach of a
 Content-Security-Policy is told, is an error at the end: exit status 1. Python's standard library only."""
 import base64
@@ -37,11 +39,21 @@ class Browser:
                 break
             except OSError:
                 time.sleep(0.05)
-        arguments = ["--headless=new", "--disable-gpu", "--disable-dev-shm-usage"]
-        if os.geteuid() == 0:
-            arguments.append("--no-sandbox")
+        # its sandbox needs what root, and some kernels and containers, do not give; the page is ours
+        if not (self.begin([]) or self.begin(["--no-sandbox"])):
+            self.close()
+            print("Chromium does not start here", file=sys.stderr)
+            sys.exit(69)
+
+    def begin(self, more):
+        arguments = ["--headless=new", "--disable-gpu", "--disable-dev-shm-usage"] + more
         wanted = {"goog:loggingPrefs": {"browser": "ALL"}, "goog:chromeOptions": {"args": arguments}}
-        self.session = "/session/" + self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+        try:
+            session = self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
+        except OSError:  # as urllib's errors are
+            return False
+        self.session = "/session/" + session["sessionId"]
+        return True
 
     def call(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
