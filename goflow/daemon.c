@@ -73,15 +73,28 @@ static void apply_log(const struct config *c)
 		log_level(c->values[KEY_LOG_LEVEL].text);
 }
 
+/* Has the fleet and the API be as a configuration says. Returns 0, or a negative code after a log
+ * line, and then nothing has changed. */
+static int configure(struct daemon *d, const struct config *c)
+{
+	int fd, err = api_child_prepare(&d->api, c, &fd);
+	if (err)
+		return err;
+	err = fleet_configure(&d->fleet, c, monotonic_ns());
+	if (!err)
+		api_child_commit(&d->api, c, fd);
+	else if (fd >= 0)
+		close(fd);
+	return err;
+}
+
 static void reload(struct daemon *d)
 {
 	struct config fresh = {0};
 	notify_reloading();
 	int err = config_load_said(&fresh, d->path);
 	if (!err)
-		err = api_child_configure(&d->api, &fresh);
-	if (!err)
-		err = fleet_configure(&d->fleet, &fresh, monotonic_ns());
+		err = configure(d, &fresh);
 	if (err) {
 		config_free(&fresh);
 		d->counts[COUNT_RELOADS_REFUSED]++;
@@ -246,8 +259,7 @@ static enum exit_code start(struct daemon *d)
 	enum exit_code code = EXIT_IO;
 	if (open_signals(d) != 0 || stage_open(&d->stage, NULL, &source) != 0)
 		return code;
-	if (api_child_configure(&d->api, &d->config) == 0 &&
-		fleet_configure(&d->fleet, &d->config, monotonic_ns()) == 0)
+	if (configure(d, &d->config) == 0)
 		code = run(d);
 	api_child_stop(&d->api);
 	stage_close(&d->stage);

@@ -19,26 +19,35 @@
 #define BACKOFF_NS     (200 * NS_PER_MS)
 #define BACKOFF_MAX_NS (30 * NS_PER_S)
 
-int api_child_configure(struct api_child *a, const struct config *c)
+static void address_of(const struct config *c, char out[static API_ADDRESS_MAX])
 {
-	char address[96];
-	const struct config_value *v = c->values;
-	snprintf(address, sizeof address, "[%s]:%s", v[KEY_API_BINDADDR].text,
-		v[KEY_API_BINDPORT].text);
-	if (a->fd < 0 || strcmp(address, a->address) != 0) {
-		int fd = api_listen(c);
-		if (fd < 0)
-			return fd;
+	snprintf(out, API_ADDRESS_MAX, "[%s]:%s", c->values[KEY_API_BINDADDR].text,
+		c->values[KEY_API_BINDPORT].text);
+}
+
+int api_child_prepare(const struct api_child *a, const struct config *c, int *fd)
+{
+	char address[API_ADDRESS_MAX];
+	address_of(c, address);
+	*fd = -1;
+	if (a->fd >= 0 && strcmp(address, a->address) == 0)
+		return 0;
+	*fd = api_listen(c);
+	return *fd < 0 ? ERR_IO : 0;
+}
+
+void api_child_commit(struct api_child *a, const struct config *c, int fd)
+{
+	if (fd >= 0) {
 		if (a->fd >= 0)
 			close(a->fd);
 		a->fd = fd;
-		memcpy(a->address, address, sizeof address);
+		address_of(c, a->address);
 	}
 	a->failures = 0;
 	a->retry_ns = 0;
 	if (a->pid) /* the next one knows the new configuration */
 		kill(a->pid, SIGTERM);
-	return 0;
 }
 
 /* In the child. Never returns. */

@@ -8,18 +8,23 @@
 
 #include "goflow/config.h"
 
-/* fd is -1 and pid 0 before the first api_child_configure. */
+#define API_ADDRESS_MAX 96
+
+/* fd is -1 and pid 0 before the first api_child_commit. */
 struct api_child {
 	pid_t pid;         /* 0: none runs */
 	int fd;            /* listening; owned */
-	char address[96];  /* what it is bound to */
+	char address[API_ADDRESS_MAX]; /* what it is bound to */
 	uint64_t retry_ns; /* monotonic: when it is started again */
 	unsigned failures; /* in a row */
 };
 
-/* Serves a configuration from now on: binds another address where it has one, and has a running process replaced.
- * Returns 0; or ERR_IO after a log line, and then nothing has changed. */
-int api_child_configure(struct api_child *a, const struct config *c);
+/* Binds a configuration's address, if it is another one than before. Returns 0 and *fd, the caller's, -1 where the
+ * address stays; or ERR_IO after a log line. Nothing has changed yet. */
+int api_child_prepare(const struct api_child *a, const struct config *c, int *fd);
+
+/* Serves that configuration from now on, on that descriptor, and has a running process replaced. */
+void api_child_commit(struct api_child *a, const struct config *c, int fd);
 
 /* Starts the process if it is due. Returns when to call again: monotonic ns, UINT64_MAX while it runs. */
 uint64_t api_child_advance(struct api_child *a, const struct config *c, const char *path, uint64_t now_ns);

@@ -402,3 +402,21 @@ two_backends() {
 	[ "$drops" -gt 0 ]
 	same "$((30600 - 30 * drops))" "$(count)"
 }
+
+@test "goflow: a new configuration whose port is taken changes nothing, the API's address neither" {
+	need_command curl
+	one_backend
+	daemon -c config.yml
+	local taken other
+	taken=$(free_port) other=$(free_tcp_port)
+	background nfrecv -l "127.0.0.1:$taken" >/dev/null 2>&1
+	wait_for 10 bound "$taken"
+	sed -i "s/bindport: $port/bindport: $taken/; s/127.0.0.1:$api/127.0.0.1:$other/" config.yml
+	kill -HUP "$goflow"
+	wait_for 10 grep -q 'is not taken' err
+	load_flows 300
+	wait_for 10 stored 300
+	curl -sf "http://127.0.0.1:$api/status" >status
+	! curl -sf "http://127.0.0.1:$other/status" || fail "it answers at the new address"
+	drained
+}
