@@ -7,6 +7,8 @@
 #   make check-unit         only the unit tests and the replays of the fuzzing corpus
 #   make lint, format       what the sources are held to; clang-format on all of them
 #   make fuzz T=NAME TIME=60   one target of tests/fuzz under libFuzzer
+#   make torture KILLS=50 SEED=7   Kafka's collectors and writers killed at random, for long
+#   make soak SECONDS=900 SEED=7     goflow under load while stages are killed and its configuration changes
 #   make bench              measures; see bench/
 #   make install DESTDIR= PREFIX=/usr/local, uninstall, dist, clean
 #
@@ -28,16 +30,17 @@ MANDIR   = $(DESTDIR)$(PREFIX)/share/man
 SHAREDIR = $(DESTDIR)$(PREFIX)/share/goflow
 DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/goflow
 
-PROGRAMS = nfrecv nfdecode nftee nfsink-sqlite nfsink-pg nfsink-mysql nfsink-kafka nfsrc-kafka nfctl goflow
-LIBS_nfrecv        = -lpcap
+PROGRAMS = nfrecv nfdecode nftee nfjson nfsink-sqlite nfsink-pg nfsink-mysql nfsink-kafka nfsrc-kafka nfctl goflow
+LIBS_nfrecv        = -lpcap -lseccomp
+LIBS_nfdecode      = -lseccomp
 LIBS_nfsink-sqlite = -lsqlite3
 LIBS_nfsink-pg     = -lpq
 LIBS_nfsink-mysql  = -lmariadb
 LIBS_nfsink-kafka  = -lrdkafka -lprotobuf-c
 LIBS_nfsrc-kafka   = -lrdkafka -lcrypto -lprotobuf-c
-LIBS_goflow        = -lyaml
+LIBS_goflow        = -lyaml -lmicrohttpd -lcurl
 LIBS_ALL           = -ljansson
-LIBS_TEST          = -lcmocka -lpcap -lsqlite3 -lprotobuf-c
+LIBS_TEST          = -lcmocka -lpcap -lseccomp -lsqlite3 -lprotobuf-c
 
 WARN   = -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wwrite-strings -Wpointer-arith
 # _FORTIFY_SOURCE works in optimised code alone, and hides what a sanitizer would find.
@@ -55,23 +58,25 @@ UNIT_SRC  = $(sort $(wildcard tests/unit/test_*.c))
 UNIT_AID  = $(sort $(filter-out $(UNIT_SRC),$(wildcard tests/unit/*.c)))
 FUZZ_SRC  = $(sort $(filter-out tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
 TOOL_SRC  = $(sort $(wildcard tests/tools/*.c))
+LOAD_SRC  = $(sort $(wildcard tests/preload/*.c)) # loaded into programs under test
 SRC_OF    = $(sort $(wildcard $(1)/*.c))
 DOC_SRC   = docs/fieldtable.c docs/protofile.c
 ALL_SRC   = $(LIB_SRC) $(DOC_SRC) $(foreach p,$(PROGRAMS),$(call SRC_OF,$(p))) $(UNIT_SRC) $(UNIT_AID) \
-	    $(FUZZ_SRC) tests/fuzz/replay.c $(TOOL_SRC)
+	    $(FUZZ_SRC) tests/fuzz/replay.c $(TOOL_SRC) $(LOAD_SRC)
 OBJ       = $(patsubst %.c,$(BUILD)/%.o,$(1))
 BIN       = $(PROGRAMS:%=$(BUILD)/bin/%)
 UNITS     = $(UNIT_SRC:%.c=$(BUILD)/%)
 REPLAYS   = $(FUZZ_SRC:%.c=$(BUILD)/%-replay)
 FUZZERS   = $(FUZZ_SRC:%.c=$(BUILD)/%-fuzz)
 TOOLS     = $(TOOL_SRC:%.c=$(BUILD)/%)
+LOADED    = $(LOAD_SRC:%.c=$(BUILD)/%.so)
 PROTO     = $(BUILD)/proto/goflow.proto $(BUILD)/proto/goflow2.proto
 MAN_MADE  = $(patsubst docs/man/%.in,$(BUILD)/man/%,$(sort $(wildcard docs/man/*.in)))
 MAN       = $(sort $(wildcard */*.[1-8] docs/man/*.[1-8])) $(MAN_MADE)
 MAN_OF    = $(filter %.$(1),$(MAN))
 
 all: $(BIN) $(MAN_MADE) $(PROTO)
-tests: $(UNITS) $(REPLAYS) $(TOOLS)
+tests: $(UNITS) $(REPLAYS) $(TOOLS) $(LOADED)
 
 # Said once, in plain words, before the compiler says it at length.
 $(BUILD)/packages: scripts/packages
@@ -153,6 +158,17 @@ $(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: LIBS_ALL += $
 $(TOOLS): %: %.o $(BUILD)/libgoflow.a
 	$(LINK) -lpcap -lrdkafka -lprotobuf-c $(LIBS_ALL)
 
+# One tool, too.
+$(BUILD)/tests/tools/apiserve: $(CONFIG_OBJ) $(call OBJ,$(sort $(wildcard goflow/api*.c)))
+$(BUILD)/tests/tools/apiserve: LIBS_ALL += $(LIBS_goflow)
+
+# The assembler takes the page in.
+$(BUILD)/goflow/api_page.o: goflow/page.html
+
+$(LOADED): $(BUILD)/%.so: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call SAY,LD) $(CC) $(ALL_CPPFLAGS) $(filter-out -fPIE,$(ALL_CFLAGS)) -MMD -MP -fPIC -shared -o $@ $<
+
 # Manuals with tables that come out of lib's own.
 $(BUILD)/docs/fieldtable: $(BUILD)/docs/fieldtable.o $(BUILD)/libgoflow.a
 	$(LINK) $(LIBS_ALL)
@@ -181,6 +197,19 @@ check:
 	+@$(SUBMAKE) all tests
 	@$(RUN_TESTS) all $(foreach t,$(T),'$(t)')
 
+torture:
+	@$(PACKAGES) install build check
+	+@$(SUBMAKE) all tests
+	@GOFLOW_KILLS='$(or $(KILLS),50)' GOFLOW_SEED='$(SEED)' GOFLOW_TORTURE_LOG='$(abspath $(BUILD))/torture.log' $(RUN_TESTS) all nfsrc-kafka-torture
+	@cat '$(BUILD)/torture.log'
+
+soak:
+	@$(PACKAGES) install build check
+	+@$(SUBMAKE) all tests
+	@GOFLOW_SECONDS='$(or $(SECONDS),900)' GOFLOW_SEED='$(SEED)' GOFLOW_SOAK_LOG='$(abspath $(BUILD))/soak.log' \
+		GOFLOW_TEST_TIMEOUT=$$(($(or $(SECONDS),900) * 2 + 300)) $(RUN_TESTS) all goflow-soak
+	@cat '$(BUILD)/soak.log'
+
 check-unit:
 	@$(PACKAGES) install build check
 	+@$(SUBMAKE) tests
@@ -203,22 +232,45 @@ fuzz:
 	'$(BUILD)/fuzz/tests/fuzz/$(T)-fuzz' -max_total_time=$(TIME) -timeout=10 -rss_limit_mb=2048 \
 		-artifact_prefix='$(BUILD)/fuzz/$(T)-' '$(BUILD)/fuzz/corpus/$(T)' $(wildcard tests/fuzz/corpus/$(T))
 
+# Completions are named as bash and zsh look for them.
+BASHDIR  = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR   = $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions
+UNITDIR  = $(DESTDIR)$(PREFIX)/lib/systemd/system
+COMPLETE = goflow nfctl
+UNITS_SD = goflow.service goflow.socket
+
 install: all
-	install -d '$(BINDIR)' '$(MANDIR)/man1' '$(MANDIR)/man5' '$(MANDIR)/man7' '$(DOCDIR)/examples' '$(SHAREDIR)'
+	install -d '$(BINDIR)' '$(MANDIR)/man1' '$(MANDIR)/man5' '$(MANDIR)/man7' '$(DOCDIR)/examples' '$(SHAREDIR)' \
+		'$(SHAREDIR)/grafana_db/mysql' '$(BASHDIR)' '$(ZSHDIR)' '$(UNITDIR)'
 	install $(BIN) '$(BINDIR)'
 	install -m 644 $(PROTO) '$(SHAREDIR)'
 	$(foreach s,1 5 7,install -m 644 $(call MAN_OF,$(s)) '$(MANDIR)/man$(s)' &&) true
 	install -m 644 README.md CHANGELOG.md LICENSE config_example.yml $(sort $(wildcard docs/*.md)) '$(DOCDIR)'
 	cp -R examples/. '$(DOCDIR)/examples'
+	install -m 644 $(sort $(wildcard grafana_db/*.json)) '$(SHAREDIR)/grafana_db'
+	install -m 644 $(sort $(wildcard grafana_db/mysql/*.json)) '$(SHAREDIR)/grafana_db/mysql'
+	$(foreach c,$(COMPLETE),install -m 644 packaging/completion/$(c).bash '$(BASHDIR)/$(c)' && \
+		install -m 644 packaging/completion/_$(c) '$(ZSHDIR)' &&) true
+	sed 's,@BINDIR@,$(PREFIX)/bin,' packaging/goflow.service >'$(UNITDIR)/goflow.service'
+	install -m 644 packaging/goflow.socket '$(UNITDIR)'
 
 uninstall:
-	rm -f $(PROGRAMS:%='$(BINDIR)/%') $(foreach m,$(notdir $(MAN)),'$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(m)')
+	rm -f $(PROGRAMS:%='$(BINDIR)/%') $(foreach m,$(notdir $(MAN)),'$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(m)') \
+		$(COMPLETE:%='$(BASHDIR)/%') $(COMPLETE:%='$(ZSHDIR)/_%') $(UNITS_SD:%='$(UNITDIR)/%')
 	rm -rf '$(DOCDIR)' '$(SHAREDIR)'
 
+# The sources, and the release for Linux on AMD64: both out of what is committed, built in a folder of their own.
 VERSION = $(shell sed -n 's/.*GOFLOW_VERSION "\(.*\)"/\1/p' lib/base.h)
 dist:
 	@mkdir -p '$(BUILD)'
 	git archive --prefix=goflow-$(VERSION)/ -o '$(BUILD)/goflow-$(VERSION).tar.gz' HEAD
+	@rm -rf '$(BUILD)/release' && mkdir -p '$(BUILD)/release/goflow'
+	@tar -xzf '$(BUILD)/goflow-$(VERSION).tar.gz' -C '$(BUILD)/release'
+	+@$(SUBMAKE) -s -C '$(BUILD)/release/goflow-$(VERSION)' BUILD=build PREFIX=/ DESTDIR='$(abspath $(BUILD))/release/goflow' install
+	@strip '$(BUILD)/release/goflow/bin/'*
+	@cp packaging/goflow.service '$(BUILD)/release/goflow/lib/systemd/system'
+	@cp packaging/install.sh config_example.yml README.md LICENSE '$(BUILD)/release/goflow'
+	tar -czf '$(BUILD)/goflow.Linux.AMD64.tar.gz' --owner=0 --group=0 -C '$(BUILD)/release' goflow
 
 # Only a folder that this makefile has filled.
 clean:
@@ -227,5 +279,5 @@ clean:
 -include bench/bench.mk
 -include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRC))
 
-.PHONY: all tests demo check check-unit lint format fuzz install uninstall dist clean bench FORCE
+.PHONY: all tests demo check torture soak check-unit lint format fuzz install uninstall dist clean bench FORCE
 .DELETE_ON_ERROR:

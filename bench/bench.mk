@@ -28,8 +28,12 @@ bench-sizes: $(BIN) $(BUILD)/bench/gen
 
 # nfsink-kafka beside librdkafka alone.
 bench-kafka: $(BIN) $(BUILD)/bench/gen $(BUILD)/bench/kafkaload
-	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' bench/kafka.sh $(FLOWS) $(ROUNDS) $(FORMATS)
+	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' bench/kafka.sh $(FLOWS) $(ROUNDS)
 
-.PHONY: bench-servers bench-sizes bench-kafka
+# How long it takes goflow to store the first flow.
+bench-start: $(BIN)
+	@GOFLOW_BIN='$(abspath $(BUILD))/bin' bench/start.sh
+
+.PHONY: bench-servers bench-sizes bench-kafka bench-start
 
 -include $(BENCH_SRC:%.c=$(BUILD)/%.d)

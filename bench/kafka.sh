@@ -1,13 +1,11 @@
 #!/bin/bash
-# kafka.sh [FLOWS [ROUNDS [FORMAT...]]]: nfsink-kafka in each format beside librdkafka with the same messages ready in memory, in
+# kafka.sh [FLOWS [ROUNDS]]: nfsink-kafka in each format beside librdkafka with the same messages ready in memory, in
 # turn, on a private broker that it starts and removes; and the octets that the broker stores. binary, being fast, gets four
-# times as many flows. GOFLOW_BIN and BENCH_BIN name the folders of programs. Prints for each run the seconds and thousands of
-# records a second, and then the median of the rounds' ratios.
+# times as many flows. GOFLOW_BIN and BENCH_BIN name the folders of programs, FORMATS the formats, if not all. Prints for each
+# run the seconds and thousands of records a second, and then the median of the rounds' ratios.
 set -eu
 FLOWS=${1:-500000}
 ROUNDS=${2:-3}
-formats=("${@:3}")
-[ ${#formats[@]} -gt 0 ] || formats=(json binary protobuf protobuf-goflow2)
 here=$(cd "$(dirname "$0")/.." && pwd)
 GOFLOW_BIN=${GOFLOW_BIN:-$here/build/bin}
 PATH=$GOFLOW_BIN:$PATH
@@ -98,7 +96,7 @@ flow_stream() {
 fetch_kafka || { echo "Java, Maven or Maven Central is missing" >&2 && exit 1; }
 # The flows' times are long past: by default the broker would remove what is stored while it is being read.
 start_kafka log.segment.bytes=1073741824 log.retention.ms=-1 log.segment.delete.delay.ms=0
-for format in "${formats[@]}"; do
+for format in ${FORMATS:-json binary protobuf protobuf-goflow2}; do
 	flows=$FLOWS
 	[ "$format" != binary ] || flows=$((4 * FLOWS))
 	flow_stream "$flows"

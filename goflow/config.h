@@ -125,6 +125,9 @@ void config_free(struct config *c);
 void config_report_log(const struct config_report *r, const char *path);
 void config_report_free(struct config_report *r);
 
+/* config_load, and config_report_log. Returns as the former. */
+int config_load_said(struct config *c, const char *path);
+
 /* The whole configuration, each value with where it is from: {"value", "from", and of a file "line", of
  * the environment "variable"}. A secret's value is "********". Returns a new reference; NULL: no memory. */
 json_t *config_json(const struct config *c);

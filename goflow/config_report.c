@@ -86,3 +86,12 @@ void config_report_free(struct config_report *r)
 	free(r->list);
 	*r = (struct config_report){0};
 }
+
+int config_load_said(struct config *c, const char *path)
+{
+	struct config_report r = {0};
+	int err = config_load(c, path, &r);
+	config_report_log(&r, path);
+	config_report_free(&r);
+	return err;
+}

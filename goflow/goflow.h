@@ -12,4 +12,10 @@ struct command {
 /* goflow check-config: reads the configuration, says all that is wrong with it, and does no more. */
 int check_config(int argc, char **argv);
 
+/* goflow status: asks the running goflow, over its API. */
+int show_status(int argc, char **argv);
+
+/* goflow configure-grafana: makes datasource, folder and dashboards in a Grafana; asks no daemon. */
+int configure_grafana(int argc, char **argv);
+
 #endif

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "goflow/config.h"
+#include "goflow/daemon.h"
 #include "goflow/goflow.h"
+#include "goflow/upkeep.h"
 #include "lib/base.h"
 #include "lib/log.h"
 #include "lib/opt.h"
@@ -15,8 +17,16 @@ static int version(int argc, char **argv);
 static const struct command commands[] = {
 	{"check-config", "[-c FILE] [-j]",
 		"check the configuration, and say all that is wrong with it", check_config},
+	{"configure-grafana", "[-b NAME] [-c FILE] URL [KEY | -] DIR",
+		"make the datasource and the dashboards in a Grafana", configure_grafana},
 	{"help", "[COMMAND | KEY | config]",
 		"list the commands; or explain one, a key of the configuration, or all keys", help},
+	{"migrate", "[-c FILE]",
+		"copy rows of the first goflow's tables into new ones, where needed",
+		upkeep_migrate},
+	{"prune", "[-c FILE]", "remove now what is older or larger than the configuration allows",
+		upkeep_prune},
+	{"status", "[-c FILE] [-j]", "ask the running goflow how it is doing", show_status},
 	{"version", "", "print the version", version},
 };
 
@@ -30,7 +40,9 @@ static const struct command *find(const char *name)
 
 static void list_commands(void)
 {
-	puts("Usage: goflow COMMAND [options]\nCollects flow telemetry into databases.\n");
+	puts("Usage: goflow [-c FILE] [options]\n       goflow COMMAND [options]\n"
+	     "Collects flow telemetry into databases: without a command, runs the pipelines of a\n"
+	     "configuration. The commands:\n");
 	for (size_t i = 0; i < LEN(commands); i++) {
 		const struct command *c = &commands[i];
 		char left[64];
@@ -81,8 +93,9 @@ static int dispatch(int argc, char **argv)
 		return help(1, argv);
 	if (strcmp(name, "-V") == 0 || strcmp(name, "--version") == 0)
 		return version(1, argv);
-	log_error("found %s, expected a command; \"goflow help\" lists them",
-		*name ? name : "no command");
+	if (!*name || *name == '-')
+		return daemon_run(argc, argv);
+	log_error("found %s, expected a command; \"goflow help\" lists them", name);
 	return EXIT_USE;
 }
 

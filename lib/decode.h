@@ -38,6 +38,7 @@ int decode(struct decoder *d, const struct datagram *dg);
 struct decode_counts {
 	uint64_t decoded;                /* datagrams without fault */
 	uint64_t waiting;                /* datagrams with sets that wait for their templates (a gauge) */
+	uint64_t resumed;                /* datagrams whose waiting sets were read back by state_read */
 	uint64_t undecodable[ERR_COUNT]; /* datagrams by -err */
 	uint64_t flows, option_records, templates, withdrawals, reserved_sets;
 };

@@ -105,12 +105,17 @@ static void free_domain(struct exporters *all, struct domain *d)
 	free(d);
 }
 
-void exporters_free(struct exporters *all)
+void exporters_clear(struct exporters *all)
 {
-	if (!all)
-		return;
 	while (all->oldest)
 		free_domain(all, all->oldest);
+	all->usage.evicted = 0;
+}
+
+void exporters_free(struct exporters *all)
+{
+	if (all)
+		exporters_clear(all);
 	free(all);
 }
 

@@ -58,6 +58,9 @@ struct exporters; /* all of them */
 struct exporters *exporters_new(size_t limit, uint64_t seed);
 void exporters_free(struct exporters *all);
 
+/* Forgets all of them. */
+void exporters_clear(struct exporters *all);
+
 /* The domain that a datagram belongs to, made if it is new (the least recently used goes where there is no
  * room, and is counted). NULL: no memory. */
 struct domain *exporters_domain(struct exporters *all, const struct datagram *d, uint8_t version, uint32_t id);

@@ -6,21 +6,11 @@
 
 #include "lib/base.h"
 #include "lib/err.h"
+#include "lib/kafka_secret.h"
 #include "lib/log.h"
 
 #define NAME_ROOM  128
 #define REASON_MAX 512
-
-/* Properties that are secrets, and the variable of the environment that each is taken from. */
-static const struct {
-	const char *property, *variable;
-} secrets[] = {
-	{"sasl.password", "SASL_PASSWORD"},
-	{"ssl.key.password", "SSL_KEY_PASSWORD"},
-	{"ssl.key.pem", "SSL_KEY_PEM"},
-	{"ssl.keystore.password", "SSL_KEYSTORE_PASSWORD"},
-	{"sasl.oauthbearer.client.secret", "SASL_OAUTHBEARER_CLIENT_SECRET"},
-};
 
 rd_kafka_conf_t *kafka_conf(const char *const begin[][2], size_t count)
 {
@@ -31,14 +21,6 @@ rd_kafka_conf_t *kafka_conf(const char *const begin[][2], size_t count)
 	for (size_t i = 0; conf && i < count; i++)
 		rd_kafka_conf_set(conf, begin[i][0], begin[i][1], text, sizeof text);
 	return conf;
-}
-
-static const char *variable_of_secret(const char *property)
-{
-	for (size_t i = 0; i < LEN(secrets); i++)
-		if (strcmp(property, secrets[i].property) == 0)
-			return secrets[i].variable;
-	return NULL;
 }
 
 int kafka_property(rd_kafka_conf_t *conf, const char *arg)
@@ -52,7 +34,7 @@ int kafka_property(rd_kafka_conf_t *conf, const char *arg)
 	}
 	memcpy(name, arg, len);
 	name[len] = 0;
-	const char *variable = variable_of_secret(name);
+	const char *variable = kafka_secret_variable(name);
 	if (variable) {
 		log_error("option -X: %s is a secret, which others could read here: give it in "
 			  "the environment, as %s",
@@ -118,10 +100,11 @@ static int set_secrets(rd_kafka_conf_t *conf)
 {
 	const char *user = getenv("SASL_USER");
 	int err = user && *user ? set(conf, "sasl.username", user, "SASL_USER") : 0;
-	for (size_t i = 0; i < LEN(secrets) && !err; i++) {
-		const char *value = getenv(secrets[i].variable);
+	for (size_t i = 0; i < kafka_secret_count && !err; i++) {
+		const char *value = getenv(kafka_secrets[i].variable);
 		if (value && *value)
-			err = set(conf, secrets[i].property, value, secrets[i].variable);
+			err = set(
+				conf, kafka_secrets[i].property, value, kafka_secrets[i].variable);
 	}
 	return err;
 }

@@ -40,18 +40,6 @@ struct late *late_new(size_t max_bytes, uint64_t max_ns)
 	return l;
 }
 
-void late_free(struct late *l)
-{
-	while (l && l->oldest) {
-		struct held *h = l->oldest;
-		l->oldest = h->next;
-		if (--h->of->sets == 0)
-			free(h->of);
-		free(h);
-	}
-	free(l);
-}
-
 static size_t size_of(uint32_t len)
 {
 	return sizeof(struct held) + sizeof(struct pending) + len;
@@ -66,6 +54,23 @@ static struct held *take_out(struct late *l, struct held **at)
 		l->end = at;
 	l->bytes -= size_of(h->len);
 	return h;
+}
+
+void late_clear(struct late *l)
+{
+	while (l->oldest) {
+		struct held *h = take_out(l, &l->oldest);
+		if (--h->of->sets == 0)
+			free(h->of);
+		free(h);
+	}
+}
+
+void late_free(struct late *l)
+{
+	if (l)
+		late_clear(l);
+	free(l);
 }
 
 /* The datagram's last set is done with: it is decoded now, or it never will be. */
@@ -109,6 +114,14 @@ static void make_room(struct decoder *d, size_t bytes)
 		done_with(d, take_out(l, &l->oldest), ERR_NO_TEMPLATE);
 }
 
+static void append(struct late *l, struct held *h)
+{
+	h->of->sets++;
+	*l->end = h;
+	l->end = &h->next;
+	l->bytes += size_of(h->len);
+}
+
 static struct held *copy_of(const struct message *m, uint16_t id, struct cursor set)
 {
 	uint32_t len = (uint32_t)cursor_left(&set);
@@ -146,10 +159,7 @@ bool late_hold(struct message *m, uint16_t id, struct cursor set)
 	struct held *h = copy_of(m, id, set);
 	if (!h)
 		return false;
-	m->pending->sets++;
-	*l->end = h;
-	l->end = &h->next;
-	l->bytes += bytes;
+	append(l, h);
 	return true;
 }
 
@@ -203,4 +213,141 @@ void late_release(struct decoder *d, struct domain *domain)
 		else
 			at = &(*at)->next;
 	}
+}
+
+/* The datagram that a set came in. */
+static void put_datagram(struct bytes *b, const struct datagram *d)
+{
+	bytes_put(b, d->src.b, sizeof d->src.b);
+	bytes_put(b, d->dst.b, sizeof d->dst.b);
+	bytes_uint(b, d->src_port, 2);
+	bytes_uint(b, d->dst_port, 2);
+	bytes_uint(b, d->received.ns, 8);
+	bytes_uint(b, d->received.digits, 1);
+}
+
+static void put_times(struct bytes *b, const struct message_header *h, const struct plan_times *t)
+{
+	bytes_uint(b, h->version, 1);
+	bytes_uint(b, h->domain, 4);
+	bytes_uint(b, h->sequence, 4);
+	bytes_uint(b, h->export_ns, 8);
+	bytes_uint(b, h->export_digits, 1);
+	bytes_uint(b, h->per_datagram, 1);
+	bytes_uint(b, t->export_ns, 8);
+	bytes_uint(b, t->base_ns, 8);
+	bytes_uint(b, t->base_uptime, 4);
+	bytes_uint(b, t->has_base, 1);
+	bytes_uint(b, t->in_seconds, 1);
+}
+
+void late_write(const struct late *l, struct bytes *out)
+{
+	const struct pending *last = NULL;
+	uint32_t count = 0;
+	for (const struct held *h = l->oldest; h; h = h->next)
+		count++;
+	bytes_uint(out, count, 4);
+	/* the sets of a datagram stand next to each other */
+	for (const struct held *h = l->oldest; h; last = h->of, h = h->next) {
+		bytes_uint(out, h->of == last, 1);
+		bytes_uint(out, h->of->waiting, 1);
+		bytes_uint(out, (uint64_t)-h->of->err, 1);
+		put_datagram(out, &h->datagram);
+		put_times(out, &h->header, &h->times);
+		bytes_uint(out, h->id, 2);
+		bytes_uint(out, h->len, 4);
+		bytes_put(out, h->bytes, h->len);
+	}
+}
+
+static struct ip get_address(struct cursor *c)
+{
+	struct ip a = {{0}};
+	const uint8_t *p = cursor_take(c, sizeof a.b);
+	if (p)
+		memcpy(a.b, p, sizeof a.b);
+	return a;
+}
+
+static void get_datagram(struct cursor *c, struct datagram *d)
+{
+	d->src = get_address(c);
+	d->dst = get_address(c);
+	d->src_port = cursor_u16(c);
+	d->dst_port = cursor_u16(c);
+	d->received.ns = cursor_u64(c);
+	d->received.digits = cursor_u8(c);
+}
+
+static void get_times(struct cursor *c, struct message_header *h, struct plan_times *t)
+{
+	h->version = cursor_u8(c);
+	h->domain = cursor_u32(c);
+	h->sequence = cursor_u32(c);
+	h->export_ns = cursor_u64(c);
+	h->export_digits = cursor_u8(c);
+	h->per_datagram = cursor_u8(c);
+	t->export_ns = cursor_u64(c);
+	t->base_ns = cursor_u64(c);
+	t->base_uptime = cursor_u32(c);
+	t->has_base = cursor_u8(c);
+	t->in_seconds = cursor_u8(c);
+}
+
+/* The set's datagram: that of the set before it, or a new one. NULL: no memory. */
+static struct pending *resume_pending(
+	struct decoder *d, struct pending *last, bool waiting, int err, const struct ip *exporter)
+{
+	if (last)
+		return last;
+	struct pending *p = calloc(1, sizeof *p);
+	if (!p)
+		return NULL;
+	*p = (struct pending){.waiting = waiting, .err = err, .exporter = *exporter};
+	d->counts.waiting += waiting;
+	d->counts.resumed += waiting;
+	return p;
+}
+
+/* Reads one set; *last is the datagram of the one before it. */
+static int read_held(struct decoder *d, struct cursor *c, struct pending **last)
+{
+	struct held head = {.next = NULL};
+	bool same = cursor_u8(c);
+	bool waiting = cursor_u8(c);
+	uint8_t err = cursor_u8(c);
+	get_datagram(c, &head.datagram);
+	get_times(c, &head.header, &head.times);
+	head.id = cursor_u16(c);
+	head.len = cursor_u32(c);
+	const uint8_t *bytes = cursor_take(c, head.len);
+	if (!bytes || err >= ERR_COUNT || head.datagram.received.digits > 9 ||
+		head.header.export_digits > 9 || (same && !*last) ||
+		d->late->bytes + size_of(head.len) > d->late->max_bytes)
+		return ERR_STATE_DAMAGED;
+	struct held *h = malloc(sizeof *h + head.len);
+	head.of = h ? resume_pending(d, same ? *last : NULL, waiting, -(int)err, &head.datagram.src)
+		    : NULL;
+	if (!head.of) {
+		free(h);
+		return ERR_MEMORY;
+	}
+	*h = head;
+	memcpy(h->bytes, bytes, h->len);
+	h->datagram.data = h->bytes;
+	h->datagram.len = h->len;
+	append(d->late, h);
+	*last = h->of;
+	return 0;
+}
+
+int late_read(struct decoder *d, struct cursor *c)
+{
+	struct pending *last = NULL;
+	uint32_t count = cursor_u32(c);
+	int err = cursor_ok(c) ? 0 : ERR_STATE_DAMAGED;
+	while (count-- && !err)
+		err = read_held(d, c, &last);
+	return err;
 }

@@ -3,6 +3,7 @@
 #ifndef GOFLOW_LATE_H
 #define GOFLOW_LATE_H
 
+#include "lib/bytes.h"
 #include "lib/message.h"
 
 struct late;
@@ -24,5 +25,15 @@ void late_release(struct decoder *d, struct domain *domain);
 /* The datagram of m is done with: if m->pending, its sets that wait decide how it is counted. Returns
  * whether they do. */
 bool late_settle(struct message *m);
+
+/* For lib/state: the sets that wait, as a list of it (see lib/state.h). */
+void late_write(const struct late *l, struct bytes *out);
+
+/* Reads such a list into d, which holds none yet, and counts their datagrams as waiting and resumed. Returns
+ * 0, ERR_MEMORY, or ERR_STATE_DAMAGED (also where it is over the bound); then late_clear is due. */
+int late_read(struct decoder *d, struct cursor *c);
+
+/* Drops them all, uncounted. */
+void late_clear(struct late *l);
 
 #endif

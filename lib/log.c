@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,7 +30,25 @@ static const char *const level_names[] = {
 
 void log_init(const char *program)
 {
+	const char *level = getenv(LOG_LEVEL_ENVIRONMENT);
 	settings.program = program;
+	if (level)
+		log_level(level); /* one that makes no sense is as none */
+}
+
+int log_level(const char *name)
+{
+	for (size_t i = 0; i < LEN(level_names); i++)
+		if (strcmp(level_names[i], name) == 0) {
+			settings.most = (enum log_level)i;
+			return 0;
+		}
+	return ERR_SYNTAX;
+}
+
+const char *log_level_name(void)
+{
+	return level_names[settings.most];
 }
 
 void log_more(void)

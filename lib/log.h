@@ -11,7 +11,10 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-/* Names the program in each line; borrowed for ever. Level info, text form, until set otherwise. */
+#define LOG_LEVEL_ENVIRONMENT "GOFLOW_LOG_LEVEL"
+
+/* Names the program in each line; borrowed for ever. Text form and the level that the environment says, else info,
+ * until set otherwise. */
 void log_init(const char *program);
 
 /* -v: one level more for each call. */
@@ -19,6 +22,12 @@ void log_more(void);
 
 /* Would a line at that level be written? Tells how often -v was given. */
 bool log_enabled(enum log_level level);
+
+/* The least level that is logged, by its name: error, warn, info or debug. Returns 0, or ERR_SYNTAX. */
+int log_level(const char *name);
+
+/* That level's name. */
+const char *log_level_name(void);
 
 /* --log: "text" or "json" (an object a line: time, level, program, message).
  * Returns 0, or ERR_SYNTAX. */

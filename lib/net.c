@@ -158,7 +158,7 @@ static bool is_group(const struct net_address *a)
 }
 
 /* A socket bound to the address; -1 with errno. */
-static int bound_socket(const struct net_address *a)
+static int bound_socket(const struct net_address *a, bool shared)
 {
 	int fd = socket(a->addr.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -166,6 +166,7 @@ static int bound_socket(const struct net_address *a)
 	bool v6 = a->addr.ss_family == AF_INET6, group = is_group(a);
 	if ((v6 && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0)) ||
 		(group && set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1)) ||
+		(shared && set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1)) ||
 		bind(fd, (const struct sockaddr *)&a->addr, a->len) || (group && join(fd, a))) {
 		int why = errno;
 		close(fd);
@@ -189,12 +190,12 @@ static bool without_ipv6(const struct net_address *a, struct net_address *out)
 	return true;
 }
 
-int net_listen(const struct net_address *a, uint64_t rcvbuf)
+static int open_listener(const struct net_address *a, uint64_t rcvbuf, bool shared)
 {
 	struct net_address v4;
-	int fd = bound_socket(a);
+	int fd = bound_socket(a, shared);
 	if (fd < 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL) && without_ipv6(a, &v4))
-		fd = bound_socket(&v4);
+		fd = bound_socket(&v4, shared);
 	if (fd < 0) {
 		log_error("listen: %s", strerror(errno));
 		return ERR_IO;
@@ -204,6 +205,16 @@ int net_listen(const struct net_address *a, uint64_t rcvbuf)
 		return ERR_IO;
 	}
 	return fd;
+}
+
+int net_listen(const struct net_address *a, uint64_t rcvbuf)
+{
+	return open_listener(a, rcvbuf, false);
+}
+
+int net_listen_shared(const struct net_address *a, uint64_t rcvbuf)
+{
+	return open_listener(a, rcvbuf, true);
 }
 
 static bool is_datagram_socket(int fd)

@@ -23,6 +23,13 @@ int net_parse(const char *text, struct net_address *out);
  * 0.0.0.0. Returns the descriptor, or ERR_IO after a log line. */
 int net_listen(const struct net_address *a, uint64_t rcvbuf);
 
+/* The same for one of several sockets that share the port (SO_REUSEPORT), among which the kernel distributes. */
+int net_listen_shared(const struct net_address *a, uint64_t rcvbuf);
+
+/* Has the kernel give all datagrams of one source address to the same of the n sockets that share a port, counted in
+ * the order of their opening; fd is any of them. Returns 0, or ERR_IO after a log line. */
+int net_steer(int fd, unsigned n);
+
 /* Asks a bound socket for receive timestamps, destination addresses and the count of drops, and for
  * a receive buffer of rcvbuf bytes; a warning names the sysctl where the kernel gave less. Makes it
  * non-blocking. Returns 0, or ERR_IO after a log line. */
@@ -47,6 +54,10 @@ int net_receive(struct net_batch *b, int fd, uint32_t *drops);
 
 /* Datagram i of the last net_receive, whose socket is bound to `port`. */
 void net_datagram(const struct net_batch *b, int i, uint16_t port, struct datagram *out);
+
+/* What the kernel had dropped on the socket that is passed, as far as that has been counted: a number of the
+ * environment. */
+#define NET_DROPS_ENVIRONMENT "GOFLOW_DROPS"
 
 /* Sets *drops to the count of datagrams that the kernel has dropped on this socket until now,
  * modulo 2^32; leaves it where the kernel does not say. */

@@ -44,21 +44,27 @@ void ring_commit(struct ring *r, size_t n)
 
 size_t ring_peek(const struct ring *r, const uint8_t **bytes)
 {
-	*bytes = r->base + r->head;
-	return (r->wrapped ? r->wrap : r->tail) - r->head;
+	*bytes = r->base + r->head + r->written;
+	return (r->wrapped ? r->wrap : r->tail) - r->head - r->written;
+}
+
+void ring_rewind(struct ring *r)
+{
+	r->written = 0;
 }
 
 uint64_t ring_consume(struct ring *r, size_t n)
 {
 	uint64_t done = 0;
-	while (n) {
-		if (!r->partial.size)
-			r->partial = r->measure(r->base + r->head);
-		size_t step = n < r->partial.size ? n : r->partial.size;
-		r->head += step;
-		r->partial.size -= step;
-		n -= step;
-		done += r->partial.size ? 0 : r->partial.count;
+	for (n += r->written; n; r->written = 0) {
+		struct ring_entry first = r->measure(r->base + r->head);
+		if (n < first.size) {
+			r->written = n;
+			break;
+		}
+		r->head += first.size;
+		n -= first.size;
+		done += first.count;
 	}
 	r->held -= done;
 	if (r->wrapped && r->head == r->wrap) {

@@ -22,7 +22,7 @@ struct ring {
 	size_t size, head, tail;
 	size_t wrap;               /* where the bytes before the end stop, while tail is behind head */
 	bool wrapped;              /* tail is behind head */
-	struct ring_entry partial; /* what is left of the entry at head that is partly written; size 0: none is */
+	size_t written;            /* bytes of the entry at head; it stays until all of it is */
 	uint64_t held;             /* counts of all entries, that of the partly written one included */
 };
 
@@ -40,6 +40,9 @@ size_t ring_peek(const struct ring *r, const uint8_t **bytes);
 
 /* n of those bytes have been written. Returns the counts of the entries that were completed by them. */
 uint64_t ring_consume(struct ring *r, size_t n);
+
+/* What was written of an entry in part is written again: to another reader. */
+void ring_rewind(struct ring *r);
 
 /* Writes what the ring holds to a non-blocking descriptor, as much as that takes. Adds to *done as ring_consume
  * returns. Returns 0, ERR_CLOSED (the reader has gone away) or ERR_IO (errno is set). */

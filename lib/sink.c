@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base.h"
+#include "lib/counters.h"
 #include "lib/err.h"
 #include "lib/input.h"
 #include "lib/log.h"
@@ -59,6 +60,8 @@ enum {
 	COUNTERS
 };
 
+_Static_assert(COUNTERS <= COUNTERS_MAX, "see counters.h");
+
 static const struct counter counters[COUNTERS] = {
 	[COUNT_READ] = {"read", COUNTER_IN, "records read"},
 	[COUNT_STORED] = {"stored", COUNTER_OUT,
@@ -106,7 +109,7 @@ struct sink {
 	bool accounted; /* for, by who takes our acknowledgements: frames come in any order, from
 			   several logs */
 	uint64_t received_ns; /* of the last record stored */
-	uint64_t counts[COUNTERS];
+	uint64_t *counts;     /* COUNTERS of them */
 };
 
 static void refresh(void *self)
@@ -452,7 +455,7 @@ static enum exit_code run_stage(struct sink *s)
 int sink_main(const struct sink_ops *ops, void *self, int argc, char **argv)
 {
 	static struct sink s;
-	s = (struct sink){.ops = ops, .self = self, .reject_fd = -1};
+	s = (struct sink){.ops = ops, .self = self, .reject_fd = -1, .counts = counters_memory()};
 	s.set = (struct settings){.batch = BATCH_DEFAULT,
 		.linger_ns = NS_PER_S,
 		.retry_ns = 60 * NS_PER_S,

@@ -1,7 +1,9 @@
 #include "lib/stats.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -119,6 +121,18 @@ void stats_mark_start(void)
 	started.ns = monotonic_ns();
 }
 
+/* Where the stage stands, as its supervisor says. */
+static void add_place(json_t *doc)
+{
+	static const char *const keys[][2] = {
+		{"pipeline", STATS_PIPELINE}, {"backend", STATS_BACKEND}};
+	for (size_t i = 0; i < LEN(keys); i++) {
+		const char *text = getenv(keys[i][1]);
+		if (text && *text)
+			json_object_set_new(doc, keys[i][0], json_string(text));
+	}
+}
+
 static json_t *head(const struct stats_source *source)
 {
 	char text[INSTANT_TEXT_MAX];
@@ -132,7 +146,22 @@ static json_t *head(const struct stats_source *source)
 	json_object_set_new(doc, "started", json_string(instant_text(started.at, text)));
 	json_object_set_new(doc, "now", json_string(instant_text(now, text)));
 	json_object_set_new(doc, "uptime_ms", number((monotonic_ns() - started.ns) / NS_PER_MS));
+	add_place(doc);
 	return doc;
+}
+
+/* What every stage does when it is told to. Returns false for any other request. */
+static bool control(const char *request, json_t *doc)
+{
+	if (strcmp(request, "drain") == 0) {
+		raise(SIGTERM);
+		json_object_set_new(doc, "draining", json_true());
+		return true;
+	}
+	if (strncmp(request, "log-level ", 10) != 0 || log_level(request + 10) != 0)
+		return false;
+	json_object_set_new(doc, "log_level", json_string(log_level_name()));
+	return true;
 }
 
 json_t *stats_document(const struct stats_source *source, const char *request)
@@ -142,7 +171,7 @@ json_t *stats_document(const struct stats_source *source, const char *request)
 		add_status(source, doc);
 		return doc;
 	}
-	if (source->report && source->report(source->self, request, doc))
+	if (control(request, doc) || (source->report && source->report(source->self, request, doc)))
 		return doc;
 	json_decref(doc);
 	return json_pack("{s:s, s:s}", "program", source->program, "error",
@@ -161,7 +190,8 @@ static size_t add_counters(
 	for (size_t i = 0; i < source->count; i++) {
 		const struct counter *c = &source->counters[i];
 		uint64_t v = source->values[i];
-		bool always = role != COUNTER_LOST && role != COUNTER_MADE && role != COUNTER_INFO;
+		bool always = role == COUNTER_IN || role == COUNTER_OUT || role == COUNTER_PASSED ||
+			      role == COUNTER_WAITING;
 		if (c->role != role || (!v && !always))
 			continue;
 		int n = snprintf(line + at, TOTALS_MAX - at, " %s=%" PRIu64, c->name, v);
@@ -183,7 +213,9 @@ uint64_t stats_totals(const struct stats_source *source)
 		COUNTER_WAITING,
 		COUNTER_LOST,
 		COUNTER_MADE,
+		COUNTER_PENDING,
 		COUNTER_INFO,
+		COUNTER_GAUGE,
 	};
 	char line[TOTALS_MAX] = "";
 	size_t at = 0;

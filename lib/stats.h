@@ -20,6 +20,8 @@ enum counter_role {
 	COUNTER_LOST,    /* not done, by the cause that the counter is named after */
 	COUNTER_PASSED,  /* OUT, by passing it on to the next stage, which counts in the same unit */
 	COUNTER_MADE,    /* what it passed on, where the next stage counts in another unit; not in the ledger */
+	COUNTER_PENDING, /* in the unit of MADE: made, and not passed on yet (a gauge); not in the ledger */
+	COUNTER_GAUGE,   /* what there is now, not a sum over time; not in the ledger */
 };
 
 struct counter {
@@ -58,6 +60,9 @@ int stats_rundir(char *out, size_t cap);
  * until stats_close. */
 int stats_open(struct stats **out, const char *path, const struct stats_source *source);
 
+/* Where it serves, NULL: nowhere. Borrowed. */
+const char *stats_path(const struct stats *s);
+
 /* A descriptor that polls readable when stats_serve has work; -1 when nothing is served. */
 int stats_fd(const struct stats *s);
 
@@ -65,8 +70,14 @@ int stats_fd(const struct stats *s);
  * bytes; the end of the client's sending ends it too), answers with one JSON document and a newline,
  * closes. At most STATS_CLIENTS at a time, further ones wait; one that sends no request, or takes
  * nothing of its answer, for STATS_PATIENCE_NS is dropped.
- * Requests: "status" (also an empty line), and those of source->report. */
+ * Requests: "status" (also an empty line); "drain", which is as SIGTERM; "log-level error|warn|info|debug"; and those
+ * of source->report. */
 void stats_serve(struct stats *s);
+
+/* Variables of the environment by which a supervisor says where the stage stands: "pipeline" and "backend" in
+ * each document. */
+#define STATS_PIPELINE "GOFLOW_PIPELINE"
+#define STATS_BACKEND  "GOFLOW_BACKEND"
 
 #define STATS_REQUEST_MAX 256
 #define STATS_CLIENTS     16
@@ -93,7 +104,7 @@ uint64_t stats_lag_ms(uint64_t received_ns);
 
 /* The stage's last line, at level info: "totals unit=datagrams received=71 decoded=68 waiting=3
  * undecodable=0 ...": the ledger's unit, its counters in the order in, passed and out, waiting, lost, then
- * the others; a counter of the last two kinds only where it is not 0; and gap=N where the ledger does
+ * the others; a counter of the latter kinds only where it is not 0; and gap=N where the ledger does
  * not add up. Returns the sum of lost. */
 uint64_t stats_totals(const struct stats_source *source);
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/base.h"
+#include "lib/counters.h"
 #include "lib/err.h"
 #include "lib/instant.h"
 #include "lib/log.h"
@@ -205,6 +206,11 @@ void stats_serve(struct stats *s)
 	arm(s);
 }
 
+const char *stats_path(const struct stats *s)
+{
+	return s->listen_fd >= 0 ? s->path : NULL;
+}
+
 int stats_fd(const struct stats *s)
 {
 	return s->epoll_fd;
@@ -275,6 +281,8 @@ int stats_open(struct stats **out, const char *path, const struct stats_source *
 	if (!s)
 		return ERR_MEMORY;
 	stats_mark_start();
+	counters_describe(source);
+	json_object_seed(0); /* it opens a device, which a confined process could not do later */
 	s->source = source;
 	s->listen_fd = s->epoll_fd = s->timer_fd = -1;
 	for (size_t i = 0; i < STATS_CLIENTS; i++)

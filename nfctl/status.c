@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base.h"
+#include "lib/doc.h"
 #include "lib/log.h"
 #include "nfctl/table.h"
 #include "nfctl/text.h"

@@ -1,16 +1,10 @@
-/* status: the stages' counters as one document, and that as a table with its ledger. */
+/* status: the stages' counters, as lib/status_merge.h makes one document of them, as a table with its ledger. */
 #ifndef NFCTL_STATUS_H
 #define NFCTL_STATUS_H
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
-
-/* Makes one document of two surveys of "status": {"stages": [each stage's document, with rates {in, out}
- * per second where both surveys have it, and gap], "links": [{from, to (socket paths), made, read}],
- * "adds_up": bool}. A link is a pipe that two of the stages share. Stages stand in the order of their
- * pipelines. The caller owns it; the surveys stay the caller's. */
-json_t *status_merge(const json_t *before, const json_t *now);
 
 /* The table of stages. `brief` is for 80 columns: totals are rounded (1.23M), units left out, titles bold. */
 void status_table(const json_t *merged, FILE *out, bool brief);

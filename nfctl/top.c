@@ -15,11 +15,16 @@
 
 #include "lib/base.h"
 #include "lib/err.h"
+#include "lib/exporters_merge.h"
 #include "lib/instant.h"
 #include "lib/log.h"
 #include "lib/stage.h"
+#include "lib/status_merge.h"
 #include "nfctl/exporters.h"
 #include "nfctl/status.h"
+#include "nfctl/text.h"
+#include "nfctl/trend.h"
+#include "nfctl/watch.h"
 
 #define CTRL_C 3
 
@@ -27,6 +32,7 @@ struct screen {
 	struct termios saved;
 	int signal_fd;
 	unsigned rows, columns;
+	struct trend received, stored;
 };
 
 /* What one refresh knows, and what the next compares with. */
@@ -149,6 +155,14 @@ static void print_head(FILE *out, const struct screen *s, size_t stages)
 		s->columns > 70 ? "q quits" : "");
 }
 
+static void print_trend(FILE *out, const char *what, const struct trend *t)
+{
+	char bars[TREND_TEXT_MAX], rate[TEXT_MAX];
+	if (t->count)
+		fprintf(out, "%s %s %s/s   ", what, trend_text(t, bars),
+			text_scaled(t->values[t->count - 1], rate));
+}
+
 static size_t lines_of(const char *text)
 {
 	size_t n = 0;
@@ -168,6 +182,8 @@ static void draw(const struct screen *s, const struct where *where, const struct
 	json_t *status = status_merge(old->status, now->status);
 	json_t *exporters = exporters_merge(old->exporters, now->exporters, true);
 	print_head(out, s, stages);
+	print_trend(out, "datagrams", &s->received);
+	print_trend(out, "stored", &s->stored);
 	fputc('\n', out);
 	if (stages) {
 		status_table(status, out, true);
@@ -268,13 +284,16 @@ static int run(
 			free_sample(&now);
 			return EXIT_IO;
 		}
+		struct watch_sums sums = watch_sum(old->status, now.status);
+		trend_add(&s->received, sums.received);
+		trend_add(&s->stored, sums.stored);
 	}
 }
 
 int top_run(const struct where *where, uint64_t interval_ns)
 {
 	struct sample first = {NULL, NULL};
-	struct screen s;
+	struct screen s = {.signal_fd = -1};
 	char nobody[4400];
 	int code = EXIT_IO;
 	if (take_sample(where, &first)) {

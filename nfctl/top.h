@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "nfctl/survey.h"
+#include "lib/survey.h"
 
 /* Runs until q, Ctrl-C or a signal to end, and then restores the terminal. Returns the exit code:
  * EXIT_SERVER, after a line, where no stage was running when it began. */

@@ -8,30 +8,35 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/confine.h"
+#include "lib/counters.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/opt.h"
 
 #define DEFRAG_SLOTS 256
 
-enum { OPT_EXPLAIN = 256, OPT_STREAM_ID, OPT_STATE_MAX, OPT_STATS };
+enum { OPT_EXPLAIN = 256, OPT_BY_EXPORTER, OPT_STREAM_ID, OPT_STATE, OPT_STATE_MAX, OPT_STATS };
 
 static const struct opt options[] = {
 	OPT_COMMON,
 	{'j', "json", NULL, "write JSON lines (the default on a terminal)"},
 	{OPT_EXPLAIN, "explain", NULL, "tell what each datagram holds, byte by byte"},
+	{OPT_BY_EXPORTER, "by-exporter", NULL,
+		"cut a frame where the exporter changes, so that each has records of one"},
 	{OPT_STREAM_ID, "stream-id", "HEX",
 		"32 hex digits: number the stream so, cut frames by count alone"},
+	{OPT_STATE, "state", "FILE", "keep what is remembered of exporters in it between runs"},
 	{OPT_STATE_MAX, "state-max", "SIZE", "bound on what is remembered of exporters (64M)"},
 	{OPT_STATS, "stats", "PATH", "serve counters on this unix socket"},
 };
 
 struct config {
 	enum output_form form;
-	bool has_id;
+	bool has_id, by_exporter;
 	struct stream_id id;
 	uint64_t state_max;
-	const char *stats;
+	const char *stats, *state;
 };
 
 static int parse_stream_id(const char *text, struct stream_id *id)
@@ -47,7 +52,9 @@ static int set_option(struct config *c, int id, const char *arg)
 	switch (id) {
 	case 'j': c->form = OUTPUT_JSON; return 0;
 	case OPT_EXPLAIN: c->form = OUTPUT_EXPLAIN; return 0;
+	case OPT_BY_EXPORTER: c->by_exporter = true; return 0;
 	case OPT_STREAM_ID: c->has_id = true; return parse_stream_id(arg, &c->id);
+	case OPT_STATE: c->state = arg; return 0;
 	case OPT_STATE_MAX:
 		return opt_size("state-max", arg, 1024 * 1024, UINT64_C(1) << 40, &c->state_max);
 	default: c->stats = arg; return 0;
@@ -123,10 +130,24 @@ static int take_packets(struct nfdecode *n)
 	}
 	if (last_ns)
 		n->lag_ms = stats_lag_ms(last_ns);
+	report_refresh(n); /* for a supervisor, should this process end before it can tell */
 	if (got < 0)
 		log_error("%s offset=%llu", err_sentence(got),
 			(unsigned long long)pcapio_offset(n->reader));
 	return got < 0 ? got : 0;
+}
+
+/* Confines the process to what it has open, its stats socket and its state. */
+static void lock_in(const struct nfdecode *n)
+{
+	confine(&(struct confine){.socket = stats_path(n->stage.stats), .state_dir = n->keep.dir});
+}
+
+/* How long to wait for input: ms, -1: for ever. */
+static int timeout(const struct nfdecode *n)
+{
+	int out = output_timeout(&n->output), state = keep_timeout(&n->keep, monotonic_ns());
+	return out < 0 || (state >= 0 && state < out) ? state : out;
 }
 
 /* Reads until the input ends, output fails, or a drain's time is over. Returns 0 or a negative
@@ -135,13 +156,14 @@ static int run(struct nfdecode *n)
 {
 	for (;;) {
 		struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
-		int ready = stage_wait(&n->stage, &in, 1, output_timeout(&n->output));
+		int ready = stage_wait(&n->stage, &in, 1, timeout(n));
 		if (ready < 0)
 			return ready;
 		if (stage_expired(&n->stage))
 			return ERR_STOPPED;
 		if (output_timeout(&n->output) == 0)
 			output_flush(&n->output);
+		keep_tick(&n->keep, n->decoder, monotonic_ns());
 		if (ready > 0) {
 			ssize_t got = pcapio_fill(n->reader, STDIN_FILENO);
 			if (got == 0)
@@ -194,7 +216,10 @@ static enum exit_code finish(struct nfdecode *n, const struct stats_source *sour
 	if (n->counts[COUNT_TORN_BYTES] && err != ERR_CLOSED && err != ERR_STOPPED)
 		log_warn("%s bytes=%llu", err_sentence(ERR_PCAP_TORN),
 			(unsigned long long)n->counts[COUNT_TORN_BYTES]);
+	int unsaved = keep_save(&n->keep, n->decoder);
 	enum exit_code code = conclude(n, err);
+	if (unsaved && code == EXIT_DONE)
+		code = EXIT_IO;
 	if (!(err == ERR_CLOSED && code == EXIT_DONE))
 		stats_totals(source);
 	return code;
@@ -214,12 +239,18 @@ static int start(struct nfdecode *n, const struct config *c)
 	n->reader = pcapio_reader_new();
 	if (!n->decoder || !n->defrag || !n->reader)
 		return ERR_MEMORY;
-	return output_open(&n->output, c->form, c->has_id ? &c->id : NULL, &n->stage);
+	int err = keep_open(&n->keep, c->state, n->decoder, c->state_max);
+	if (err)
+		return err;
+	err = output_open(&n->output, c->form, c->has_id ? &c->id : NULL, &n->stage);
+	n->output.by_exporter = c->by_exporter;
+	return err;
 }
 
 static void stop(struct nfdecode *n)
 {
 	output_close(&n->output);
+	keep_close(&n->keep);
 	pcapio_reader_free(n->reader);
 	defrag_free(n->defrag);
 	decoder_free(n->decoder);
@@ -236,8 +267,11 @@ int main(int argc, char **argv)
 	int ended = configure(&c, argc, argv);
 	if (ended)
 		return ended - 1;
-	if (start(&n, &c) != 0) {
-		log_error("%s", err_sentence(ERR_MEMORY));
+	n.counts = counters_memory();
+	int err = start(&n, &c);
+	if (err) {
+		if (err == ERR_MEMORY)
+			log_error("%s", err_sentence(err));
 		stop(&n);
 		return EXIT_IO;
 	}
@@ -248,6 +282,7 @@ int main(int argc, char **argv)
 	report_source(&n, &source);
 	enum exit_code code = EXIT_IO;
 	if (stage_open(&n.stage, c.stats, &source) == 0) {
+		lock_in(&n);
 		code = finish(&n, &source, run(&n));
 		stage_close(&n.stage);
 	}

@@ -9,6 +9,7 @@
 #include "lib/pcapio.h"
 #include "lib/stage.h"
 #include "lib/stream.h"
+#include "nfdecode/keep.h"
 
 enum output_form { OUTPUT_BINARY, OUTPUT_JSON, OUTPUT_EXPLAIN };
 
@@ -20,6 +21,7 @@ enum output_form { OUTPUT_BINARY, OUTPUT_JSON, OUTPUT_EXPLAIN };
 /* The stage's counters, in the order of the table in report.c. */
 enum {
 	COUNT_RECEIVED,
+	COUNT_RESUMED,
 	COUNT_DECODED,
 	COUNT_JOINED,
 	COUNT_WAITING,
@@ -47,6 +49,8 @@ struct output {
 	struct stage_output to;
 	struct stream_writer *writer; /* OUTPUT_BINARY */
 	bool by_count;                /* frames are cut by count alone, not by time */
+	bool by_exporter;             /* and where the exporter changes */
+	struct ip exporter;           /* of the last record */
 	struct jsonl_prefix prefix;   /* OUTPUT_JSON: of the last record */
 	char *lines;                  /* OUTPUT_JSON and OUTPUT_EXPLAIN: what is not written yet */
 	size_t used;
@@ -84,13 +88,17 @@ struct nfdecode {
 	struct decoder *decoder;
 	struct defrag *defrag;
 	struct pcapio_reader *reader;
+	struct keep keep;
 	bool busy; /* a datagram is being decoded, its records perhaps waiting for the reader */
-	uint64_t counts[COUNTERS];
+	uint64_t *counts; /* COUNTERS of them */
 	uint64_t lag_ms;             /* from receipt to decoding, of the last packet */
 	uint64_t refused[ERR_COUNT]; /* packets that held no datagram, by -err */
 };
 
 /* The stage's stats: counters, and the documents of exporters and templates. `source` borrows n. */
 void report_source(struct nfdecode *n, struct stats_source *source);
+
+/* Brings the counters that decoder, defragmenter and output keep up to date. */
+void report_refresh(struct nfdecode *n);
 
 #endif

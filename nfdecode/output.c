@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/err.h"
@@ -75,11 +76,20 @@ static void put_line(struct output *o, const struct record *r)
 		write_lines(o);
 }
 
+static void put_record(struct output *o, const struct record *r)
+{
+	bool other = memcmp(&o->exporter, &r->exporter, sizeof o->exporter) != 0;
+	if (o->by_exporter && other && stream_pending(o->writer))
+		stream_flush(o->writer, o->now_ns);
+	o->exporter = r->exporter;
+	stream_put(o->writer, r, o->now_ns);
+}
+
 void output_record(void *ctx, const struct record *r)
 {
 	struct output *o = ctx;
 	if (o->form == OUTPUT_BINARY)
-		stream_put(o->writer, r, o->now_ns);
+		put_record(o, r);
 	else if (o->form == OUTPUT_JSON)
 		put_line(o, r);
 	else

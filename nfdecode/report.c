@@ -3,11 +3,15 @@
 
 #include <string.h>
 
+#include "lib/counters.h"
 #include "lib/elements.h"
 #include "lib/err.h"
 
+_Static_assert(COUNTERS <= COUNTERS_MAX, "see counters.h");
+
 static const struct counter counters[COUNTERS] = {
 	[COUNT_RECEIVED] = {"received", COUNTER_IN, "packets read from the pcap stream"},
+	[COUNT_RESUMED] = {"resumed", COUNTER_IN, "datagrams that waited in the state read back"},
 	[COUNT_DECODED] = {"decoded", COUNTER_OUT, "datagrams decoded without fault"},
 	[COUNT_JOINED] = {"joined", COUNTER_OUT,
 		"IP fragments joined to an earlier one's datagram"},
@@ -31,20 +35,18 @@ static const struct counter counters[COUNTERS] = {
 	[COUNT_MEMORY] = {"memory", COUNTER_LOST, "out of memory"},
 	[COUNT_FLOWS] = {"flows", COUNTER_INFO, "flow records decoded"},
 	[COUNT_WRITTEN] = {"written", COUNTER_MADE, "flow records written out"},
-	[COUNT_UNWRITTEN] = {"unwritten", COUNTER_INFO, "flow records that wait to be written"},
+	[COUNT_UNWRITTEN] = {"unwritten", COUNTER_PENDING, "flow records that wait to be written"},
 	[COUNT_OPTION_RECORDS] = {"option_records", COUNTER_INFO, "option records decoded"},
-	[COUNT_TEMPLATES] = {"templates", COUNTER_INFO, "templates held"},
-	[COUNT_EXPORTERS] = {"exporters", COUNTER_INFO, "exporters held"},
+	[COUNT_TEMPLATES] = {"templates", COUNTER_GAUGE, "templates held"},
+	[COUNT_EXPORTERS] = {"exporters", COUNTER_GAUGE, "exporters held"},
 	[COUNT_EVICTED] = {"evicted", COUNTER_INFO, "domains forgotten for want of room"},
-	[COUNT_STATE_BYTES] = {"state_bytes", COUNTER_INFO, "bytes of exporters and templates"},
+	[COUNT_STATE_BYTES] = {"state_bytes", COUNTER_GAUGE, "bytes of exporters and templates"},
 	[COUNT_TORN_BYTES] = {"torn_bytes", COUNTER_INFO,
 		"bytes of a packet that the input ended in"},
 };
 
-/* Brings the counters that others keep up to date. */
-static void refresh(void *self)
+void report_refresh(struct nfdecode *n)
 {
-	struct nfdecode *n = self;
 	const struct decode_counts *c = decoder_counts(n->decoder);
 	struct exporters_usage usage = exporters_usage(decoder_exporters(n->decoder));
 	struct defrag_counts fragments = defrag_counts(n->defrag);
@@ -53,6 +55,7 @@ static void refresh(void *self)
 	CAUSES(X)
 #undef X
 	counts[COUNT_FRAGMENT_LIMIT] += fragments.given_up;
+	counts[COUNT_RESUMED] = c->resumed;
 	counts[COUNT_DECODED] = c->decoded;
 	counts[COUNT_WAITING] = c->waiting;
 	counts[COUNT_IN_FLIGHT] = n->busy;
@@ -69,6 +72,11 @@ static void refresh(void *self)
 	counts[COUNT_EXPORTERS] = usage.exporters;
 	counts[COUNT_EVICTED] = usage.evicted;
 	counts[COUNT_STATE_BYTES] = usage.bytes;
+}
+
+static void refresh(void *self)
+{
+	report_refresh(self);
 }
 
 #define ROWS_MAX 4096 /* of a document; how many more there are is said */

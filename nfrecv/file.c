@@ -133,6 +133,7 @@ int run_files(struct nfrecv *n)
 	const struct config *c = n->config;
 	size_t write_size = c->ring / 2 < WRITE_SIZE ? c->ring / 2 : WRITE_SIZE;
 	int err = 0;
+	lock_in(n);
 	for (uint64_t loop = 0; !err && (c->loops == 0 || loop < c->loops); loop++) {
 		struct replay r = {.n = n, .write_size = write_size};
 		for (size_t i = 0; !err && i < c->file_count && !n->stage.signals; i++)

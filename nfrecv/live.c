@@ -3,6 +3,7 @@
 #include "nfrecv/nfrecv.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -62,7 +63,6 @@ static int take(struct live *l, const struct datagram *d, bool keep)
 		err = flush_ring(l->n);
 		put = put_datagram(l->n, d);
 	}
-	l->n->counts[COUNT_RECEIVED]++;
 	if (put == ERR_RETRY)
 		drop(l, peer);
 	return err;
@@ -81,6 +81,8 @@ static int receive(struct live *l, struct live_socket *s, bool keep)
 		return n;
 	}
 	count_kernel_drops(l, s, drops);
+	l->n->counts[COUNT_RECEIVED] +=
+		(uint64_t)n; /* at once: were it killed now, they would be missed */
 	for (int i = 0; i < n; i++) {
 		net_datagram(l->batch, i, s->port, &d);
 		int e = take(l, &d, keep && !err);
@@ -103,28 +105,29 @@ static int receive_turn(struct live *l, struct live_socket *s, unsigned batches,
 /* One round: waits for a socket to be readable, or the reader to take more. */
 static int turn(struct live *l)
 {
-	struct pollfd fds[SOCKETS_MAX + 1];
+	struct pollfd fds[SOCKETS_MAX + 2];
 	struct nfrecv *n = l->n;
 	const uint8_t *bytes;
 	nfds_t count = l->count;
+	int err = 0;
 	for (size_t i = 0; i < l->count; i++)
 		fds[i] = (struct pollfd){.fd = l->sockets[i].fd, .events = POLLIN};
 	/* with nothing to write it is watched all the same: POLLERR tells that the reader has gone
 	 */
 	fds[count++] = (struct pollfd){
 		.fd = n->out.fd, .events = ring_peek(&n->ring, &bytes) ? POLLOUT : 0};
+	fds[count++] = (struct pollfd){.fd = n->outputs_fd, .events = POLLIN};
 	int ready = stage_wait(&n->stage, fds, count, -1);
 	if (ready < 0)
 		return ready;
 	if (fds[l->count].revents & (POLLERR | POLLNVAL))
-		return ERR_CLOSED;
-	for (size_t i = 0; i < l->count; i++)
-		if (fds[i].revents) {
-			int err = receive_turn(l, &l->sockets[i], BATCHES_A_TURN, false);
-			if (err)
-				return err;
-		}
-	return ring_write(&n->ring, n->out.fd, &n->counts[COUNT_WRITTEN]);
+		err = output_lost(n, ERR_CLOSED);
+	if (!err && fds[l->count + 1].revents)
+		err = output_next(n);
+	for (size_t i = 0; i < l->count && !err; i++)
+		if (fds[i].revents)
+			err = receive_turn(l, &l->sockets[i], BATCHES_A_TURN, false);
+	return err ? err : output_lost(n, write_ring(n));
 }
 
 /* After a signal: what the kernel holds already, and then what the ring holds. */
@@ -144,6 +147,9 @@ static int add_socket(struct live *l, int fd)
 	struct live_socket *s = &l->sockets[l->count++];
 	*s = (struct live_socket){.fd = fd, .port = net_port(fd)};
 	net_drops(fd, &s->drops); /* of a passed socket: its former owner has counted them */
+	const char *counted = getenv(NET_DROPS_ENVIRONMENT);
+	if (counted) /* or not all of them */
+		s->drops = (uint32_t)strtoul(counted, NULL, 10);
 	return 0;
 }
 
@@ -175,8 +181,8 @@ int run_live(struct nfrecv *n)
 	l.n = n;
 	l.batch = net_batch_new();
 	int err = l.batch ? open_sockets(&l) : ERR_MEMORY;
-	if (!err) /* the reader knows at once what it reads */
-		err = ring_write(&n->ring, n->out.fd, &n->counts[COUNT_WRITTEN]);
+	if (!err)
+		lock_in(n);
 	while (!err && !n->stage.signals)
 		err = turn(&l);
 	if (!err)

@@ -3,10 +3,13 @@
 #include "nfrecv/nfrecv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/confine.h"
+#include "lib/counters.h"
 #include "lib/log.h"
 #include "lib/opt.h"
 #include "lib/pcapio.h"
@@ -15,7 +18,7 @@
 #define RING_MIN     (256 * 1024) /* holds the largest record twice */
 #define DEFAULT_PORT ":2055"
 
-enum { OPT_SPEED = 256, OPT_LOOP, OPT_RING, OPT_RCVBUF, OPT_STATS };
+enum { OPT_SPEED = 256, OPT_LOOP, OPT_RING, OPT_RCVBUF, OPT_OUTPUTS, OPT_STATS };
 
 static const struct opt options[] = {
 	OPT_COMMON,
@@ -27,6 +30,8 @@ static const struct opt options[] = {
 	{OPT_LOOP, "loop", "N", "replay the files N times, 0 for ever (1)"},
 	{OPT_RING, "ring", "SIZE", "memory for what the reader has not taken yet (64M)"},
 	{OPT_RCVBUF, "rcvbuf", "SIZE", "ask the kernel for a receive buffer of this size (32M)"},
+	{OPT_OUTPUTS, "outputs", "FD",
+		"when the reader has gone, go on with a pipe passed over this unix socket"},
 	{OPT_STATS, "stats", "PATH", "serve counters on this unix socket"},
 };
 
@@ -68,6 +73,20 @@ static int set_speed(struct config *c, const char *text)
 	return ERR_SYNTAX;
 }
 
+/* A descriptor that was inherited. */
+static int set_outputs(struct config *c, const char *arg)
+{
+	uint64_t fd;
+	int err = opt_number("outputs", arg, 3, INT32_MAX, &fd);
+	if (err)
+		return err;
+	c->outputs_fd = (int)fd;
+	if (fcntl(c->outputs_fd, F_SETFD, FD_CLOEXEC) == 0)
+		return 0;
+	log_error("option --outputs: descriptor %d: %s", c->outputs_fd, strerror(errno));
+	return ERR_SYNTAX;
+}
+
 static int set_option(struct config *c, int id, const char *arg)
 {
 	switch (id) {
@@ -78,6 +97,7 @@ static int set_option(struct config *c, int id, const char *arg)
 	case OPT_LOOP: return opt_number("loop", arg, 0, UINT64_MAX, &c->loops);
 	case OPT_RING: return opt_size("ring", arg, RING_MIN, UINT64_C(1) << 40, &c->ring);
 	case OPT_RCVBUF: return opt_size("rcvbuf", arg, 4096, INT32_MAX / 2, &c->rcvbuf);
+	case OPT_OUTPUTS: return set_outputs(c, arg);
 	default: c->stats = arg; return 0;
 	}
 }
@@ -107,7 +127,8 @@ static int configure(struct config *c, int argc, char **argv)
 		.table = options,
 		.count = LEN(options),
 	};
-	*c = (struct config){.loops = 1, .ring = 64 * 1024 * 1024, .rcvbuf = 32 * 1024 * 1024};
+	*c = (struct config){
+		.loops = 1, .ring = 64 * 1024 * 1024, .rcvbuf = 32 * 1024 * 1024, .outputs_fd = -1};
 	for (;;) {
 		int id = opt_next(&o, argc, argv);
 		if (id == OPT_DONE)
@@ -147,13 +168,23 @@ static enum exit_code conclude(struct nfrecv *n, int err)
 	}
 }
 
+void lock_in(const struct nfrecv *n)
+{
+	confine(&(struct confine){
+		.files = n->config->files,
+		.file_count = n->config->file_count,
+		.socket = stats_path(n->stage.stats),
+		.state_dir = -1,
+	});
+}
+
 static enum exit_code run(struct nfrecv *n, const struct stats_source *source)
 {
-	uint8_t *header = ring_reserve(&n->ring, PCAPIO_FILE_HEADER);
+	uint8_t header[PCAPIO_FILE_HEADER];
 	pcapio_file_header(header);
 	size_t written;
 	stage_output_begin(&n->out, STDOUT_FILENO);
-	int err = stage_write(&n->stage, &n->out, header, PCAPIO_FILE_HEADER, &written);
+	int err = output_lost(n, stage_write(&n->stage, &n->out, header, sizeof header, &written));
 	if (!err)
 		err = n->config->file_count ? run_files(n) : run_live(n);
 	n->counts[COUNT_UNWRITTEN] = n->ring.held;
@@ -175,6 +206,8 @@ int main(int argc, char **argv)
 	if (ended)
 		return ended - 1;
 	n.config = &c;
+	n.outputs_fd = c.outputs_fd;
+	n.counts = counters_memory();
 	if (filter_compile(&n) != 0)
 		return EXIT_USE;
 	n.defrag = defrag_new(DEFRAG_SLOTS);

@@ -26,6 +26,7 @@ struct config {
 	double speed;   /* 0: as fast as possible */
 	uint64_t loops; /* of the files; 0: for ever */
 	uint64_t ring, rcvbuf;
+	int outputs_fd; /* --outputs; -1: there are none but standard output */
 };
 
 /* Counters, in the order of the table in report.c. */
@@ -60,12 +61,13 @@ struct peer {
 struct nfrecv {
 	const struct config *config;
 	struct stage stage;
-	struct stage_output out;
+	struct stage_output out; /* fd -1: its reader has gone, and the next one is waited for */
 	struct ring ring;
 	struct defrag *defrag;
+	int outputs_fd; /* where outputs come from that follow this one; -1: none come */
 	bool has_filter;
 	struct bpf_program filter; /* over LINKTYPE_RAW: what goes out */
-	uint64_t counts[COUNTERS];
+	uint64_t *counts; /* COUNTERS of them */
 	uint64_t refused_fragments;
 	struct peer peers[PEERS_MAX + 1];
 };
@@ -93,6 +95,19 @@ int put_datagram(struct nfrecv *n, const struct datagram *d);
 /* Writes all that the ring holds, waiting where need be. Returns 0 or a code of stage_write. */
 int flush_ring(struct nfrecv *n);
 
+/* Writes what the ring holds, as much as the reader takes. Returns 0 or a code of ring_write. */
+int write_ring(struct nfrecv *n);
+
+/* --outputs: pipes that follow standard output, each when its reader is gone, passed over a unix socket. */
+
+/* What becomes of an error in writing: where there are outputs to follow and the reader has gone, 0, after which
+ * n->out.fd is -1 and what was written of a datagram in part is written again; else err. */
+int output_lost(struct nfrecv *n, int err);
+
+/* Takes the next output from the socket, if one is there, and begins a pcap stream on it. Returns 0 or, since
+ * none will come and there is no output, ERR_CLOSED. Once the socket is closed it is not watched any more. */
+int output_next(struct nfrecv *n);
+
 /* A capture file that is being read. */
 struct capture {
 	struct nfrecv *n;
@@ -106,6 +121,9 @@ struct capture {
  * flush_ring, or after a log line. */
 int capture_open(struct capture *c, struct nfrecv *n, const char *name);
 void capture_close(struct capture *c);
+
+/* Confines the process to what it has open, its stats socket, and reading its capture files. */
+void lock_in(const struct nfrecv *n);
 
 /* The two ways to run; both return 0 or a negative code, the second after a log line. */
 int run_files(struct nfrecv *n);

@@ -60,16 +60,37 @@ int put_datagram(struct nfrecv *n, const struct datagram *d)
 	return 1;
 }
 
+int write_ring(struct nfrecv *n)
+{
+	return n->out.fd < 0 ? 0 : ring_write(&n->ring, n->out.fd, &n->counts[COUNT_WRITTEN]);
+}
+
+/* Waits for the output that follows. Returns 0 or a negative code. */
+static int wait_for_output(struct nfrecv *n)
+{
+	struct pollfd next = {.fd = n->outputs_fd, .events = POLLIN};
+	int ready = stage_wait(&n->stage, &next, 1, -1);
+	if (ready < 0)
+		return ready;
+	if (stage_expired(&n->stage))
+		return ERR_STOPPED;
+	return ready ? output_next(n) : 0;
+}
+
 int flush_ring(struct nfrecv *n)
 {
 	const uint8_t *bytes;
 	size_t len;
-	while ((len = ring_peek(&n->ring, &bytes)) > 0) {
+	int err = 0;
+	while (!err && (len = ring_peek(&n->ring, &bytes)) > 0) {
 		size_t done;
-		int err = stage_write(&n->stage, &n->out, bytes, len, &done);
+		if (n->out.fd < 0) {
+			err = wait_for_output(n);
+			continue;
+		}
+		err = stage_write(&n->stage, &n->out, bytes, len, &done);
 		n->counts[COUNT_WRITTEN] += ring_consume(&n->ring, done);
-		if (err)
-			return err;
+		err = output_lost(n, err);
 	}
-	return 0;
+	return err;
 }

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#include "lib/counters.h"
+
+_Static_assert(COUNTERS <= COUNTERS_MAX, "see counters.h");
+
 static const struct counter counters[COUNTERS] = {
 	[COUNT_RECEIVED] = {"received", COUNTER_IN,
 		"datagrams from the kernel, or packets of files"},

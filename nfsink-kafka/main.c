@@ -68,9 +68,9 @@ static int option(void *self, int id, const char *arg)
 static int configured(void *self)
 {
 	struct kafka_sink *s = self;
-	if (s->format->frame && s->key_count) {
-		log_error("option --key: found one, expected none with --format binary, whose "
-			  "messages hold records of several exporters");
+	if (s->format->frame && s->key_count && (s->key_count > 1 || s->key[0] != FIELD_exporter)) {
+		log_error("option --key: found fields of a record, expected none or exporter with "
+			  "--format binary, whose messages hold many records");
 		return ERR_SYNTAX;
 	}
 	if (getrandom(&s->own_id, sizeof s->own_id, 0) != sizeof s->own_id) {

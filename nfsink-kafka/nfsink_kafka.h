@@ -48,7 +48,7 @@ struct kafka_sink {
 	pthread_mutex_t lock;        /* of what follows */
 	uint64_t own_sequence;
 	bool topic_seen;             /* it was there once */
-	bool said_alone;
+	bool said_alone, said_several;
 	struct cause causes[CAUSES_MAX];
 	size_t cause_count;
 	uint64_t messages;           /* delivered */

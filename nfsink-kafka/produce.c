@@ -142,6 +142,30 @@ static int send_message(struct kafka_conn *c, const struct message *m)
 	return 0;
 }
 
+/* The key of a frame whose records are of one exporter, into c->key; 0: it has none. */
+static size_t frame_key(struct kafka_conn *c, const struct frame *f)
+{
+	struct frame_iter it;
+	struct ip first;
+	bool any = false, several = false;
+	frame_begin(&it, f, &c->record);
+	while (!several && frame_next(&it, &c->record) > 0) {
+		several = any && memcmp(&first, &c->record.exporter, sizeof first) != 0;
+		first = c->record.exporter;
+		any = true;
+	}
+	if (any && !several)
+		return key_write(c->s, &c->record, c->key);
+	pthread_mutex_lock(&c->s->lock);
+	bool said = c->s->said_several;
+	c->s->said_several = true;
+	pthread_mutex_unlock(&c->s->lock);
+	if (several && !said)
+		log_warn("a frame holds records of several exporters: it has no key; nfdecode "
+			 "--by-exporter keeps them apart");
+	return 0;
+}
+
 /* The message of a frame, with the time of its first record. */
 static int send_frame(struct kafka_conn *c, size_t at, const struct origin *o)
 {
@@ -152,6 +176,10 @@ static int send_frame(struct kafka_conn *c, size_t at, const struct origin *o)
 		m.time_ms = time_of(c);
 	m.len = c->s->format->frame(c, at, &m.value);
 	m.lasts = m.value != c->text;
+	if (c->s->key_count) {
+		m.key = c->key;
+		m.key_len = frame_key(c, &c->batch->frames[at]);
+	}
 	return send_message(c, &m);
 }
 

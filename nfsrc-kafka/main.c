@@ -31,8 +31,9 @@ static const struct opt options[] = {
 
 static const char *const defaults[][2] = {
 	{"client.id", "nfsrc-kafka"},
-	/* partitions that stay with a member are read on while others move */
-	{"partition.assignment.strategy", "cooperative-sticky"},
+	/* not the cooperative one: before 2.3 librdkafka aborts in it when a member leaves in a
+	 * rebalance, and members that speak the one or the other cannot be in one group */
+	{"partition.assignment.strategy", "range,roundrobin"},
 	{"queued.max.messages.kbytes", "32768"},
 	{"check.crcs", "true"},
 	{"sasl.mechanisms", "PLAIN"},

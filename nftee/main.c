@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/counters.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/opt.h"
@@ -235,6 +236,7 @@ int main(int argc, char **argv)
 		log_error("standard input is a terminal: expected the flow stream, as of nfdecode");
 		return EXIT_USE;
 	}
+	n.counts = counters_memory();
 	report_source(&n, &source);
 	if (open_all(&n) == 0 && stage_open(&n.stage, n.stats, &source) == 0) {
 		code = conclude(&n, &source, run(&n));

@@ -47,7 +47,7 @@ struct nftee {
 	const char *stats;
 	uint8_t schema[SCHEMA_ROOM]; /* the last schema frame */
 	size_t schema_len;
-	uint64_t counts[COUNTERS];
+	uint64_t *counts; /* COUNTERS of them */
 };
 
 /* Opens the path for writing, as tee(1) does, and its ring. Returns 0, or a negative code after a log

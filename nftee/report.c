@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#include "lib/counters.h"
+
+_Static_assert(COUNTERS <= COUNTERS_MAX, "see counters.h");
+
 static const struct counter counters[COUNTERS] = {
 	[COUNT_READ] = {"read", COUNTER_IN, "records read"},
 	[COUNT_PASSED] = {"passed", COUNTER_OUT, "records put into the queue of every output"},

@@ -126,8 +126,8 @@ comes_back() {
 	same -1 "$(taken "$KAFKA_TOPIC-n" -f '%K')"
 	run nfsink-kafka --key src_ip,no_such <stream
 	[[ $status == 64 && $output == *"no_such"* ]] || fail "$output"
-	run nfsink-kafka --format binary --key exporter <stream
-	[[ $status == 64 && $output == *"several exporters"* ]] || fail "$output"
+	run nfsink-kafka --format binary --key src_ip <stream
+	[[ $status == 64 && $output == *"expected none or exporter"* ]] || fail "$output"
 }
 
 @test "nfsink-kafka: binary messages can each be read alone, and JSON lines get a stream of their own" {
@@ -288,4 +288,33 @@ tls() { SSL=true KAFKA_SERVER=localhost:$kafka_ssl sink -X ssl.certificate.locat
 	sink -b 127.0.0.1:1 -t another <stream || fail "$(cat err)"
 	same "$records" "$(taken "$KAFKA_TOPIC" | wc -l)"
 	grep -q "KAFKA_SERVER of the environment wins" err
+}
+
+@test "nfsink-kafka: binary by exporter: each message has records of one, and its address as key" {
+	local port
+	port=$(free_port)
+	background bash -c "nfrecv -l 127.0.0.1:$port 2>recv.err | nfdecode --by-exporter >mixed 2>decode.err"
+	wait_for 10 bound "$port"
+	python3 "$TOOLS/flowload.py" 127.0.0.1 "$port" 3000 --exporters 3 >/dev/null
+	pkill -TERM -P "$pid" nfrecv
+	wait "$pid"
+	same 3000 "$(total decode.err written)"
+	KAFKA_TOPIC=$KAFKA_TOPIC-b sink --format binary --key exporter <mixed || fail "$(cat err)"
+	same "127.2.0.1 127.2.0.2 127.2.0.3" "$(taken "$KAFKA_TOPIC-b" -f '%k\n' | sort -u | xargs)"
+	taken "$KAFKA_TOPIC-b" -D '' -f '%s' >all
+	same 3000 "$(nfjson <all 2>/dev/null | wc -l)"
+	# a frame of several has no key, and that is said once
+	reframe -n 1000 <mixed >joined
+	KAFKA_TOPIC=$KAFKA_TOPIC-j sink --format binary --key exporter <joined || fail "$(cat err)"
+	same 1 "$(grep -c 'several exporters' err)"
+	same "" "$(taken "$KAFKA_TOPIC-j" -f '%k\n' | sort -u | xargs)"
+}
+
+@test "nfsink-kafka: SASL by OAUTHBEARER, with a token that nobody signed, as the test's broker takes it" {
+	stream
+	unset SASL_USER SASL_PASSWORD
+	SSL=1 KAFKA_SERVER=localhost:$kafka_sasl sink -X ssl.ca.location="$kafka_dir/tls/ca.pem" -X security.protocol=sasl_ssl \
+		-X sasl.mechanisms=OAUTHBEARER -X enable.sasl.oauthbearer.unsecure.jwt=true -X sasl.oauthbearer.config=principal=goflow \
+		<stream || fail "$(cat err)"
+	holds "$KAFKA_TOPIC" "$records"
 }

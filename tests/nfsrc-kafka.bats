@@ -28,6 +28,17 @@ setup() {
 	new_database "s$BATS_TEST_NUMBER"
 }
 
+# own_broker: one for this test alone, that may be killed
+own_broker() {
+	start_kafka
+	own=yes
+}
+
+teardown() {
+	goflow_teardown
+	[ -z "${own:-}" ] || remove_kafka
+}
+
 # fill FORMAT PARTITIONS < STREAM: a topic of it
 fill() { nfsink-kafka --connections 1 --format "$1" --create-topic "$2:1" 2>>fill.err || fail "$(cat fill.err)"; }
 
@@ -283,4 +294,71 @@ stream_and_lines() {
 	done
 	KAFKA_TOPIC=no-such-topic run timeout 30 nfsrc-kafka
 	[[ $status == 78 && $output == *"no-such-topic does not exist"* ]] || fail "$status $output"
+}
+
+@test "nfsrc-kafka: a broker that is killed and comes back is waited for, and nothing is lost or doubled" {
+	own_broker
+	stream_and_lines 60
+	fill json 2 <stream
+	source_to err json
+	wait_for 30 stored 1
+	end_kafka KILL
+	run_kafka
+	wait_for 60 stored "$records"
+	wait_for 60 is_read 2
+	stop "$pid"
+	whole
+	grep -q 'brokers' err || fail "that the brokers were away is not said: $(cat err)"
+}
+
+@test "nfsrc-kafka: a broker that stands still for a while, mid-stream, is waited for" {
+	own_broker
+	stream_and_lines 60
+	fill json 2 <stream
+	source_to err json
+	wait_for 30 stored 1
+	freeze_kafka
+	local before
+	before=$(count)
+	# what was fetched before is stored meanwhile; then nothing more comes for as long as GOFLOW_FREEZE says
+	sleep "${GOFLOW_FREEZE:-5}"
+	thaw_kafka
+	wait_for 90 stored "$records"
+	[ "$before" -gt 0 ]
+	wait_for 60 is_read 2
+	stop "$pid"
+	whole
+}
+
+@test "nfsrc-kafka: by SASL over TLS; and a password that is wrong is said, and never shown" {
+	stream_and_lines 5
+	fill json 1 <stream
+	export SSL=1 SASL_USER=goflow SASL_PASSWORD="flow secret" KAFKA_SERVER=localhost:$kafka_sasl
+	source_to err json -X ssl.ca.location="$kafka_dir/tls/ca.pem" -X sasl.mechanisms=SCRAM-SHA-512
+	wait_for 30 stored "$records"
+	stop "$pid"
+	whole
+	SASL_PASSWORD=wrong-and-private source_to wrong json -X ssl.ca.location="$kafka_dir/tls/ca.pem" -X sasl.mechanisms=SCRAM-SHA-512
+	wait_for 30 grep -qi 'authentication' wrong
+	kill -TERM "$pid"
+	wait "$pid" || true
+	! grep -q private wrong || fail "the password is shown: $(cat wrong)"
+}
+
+@test "nfsrc-kafka: messages that Kafka removed before they were read are counted and said" {
+	stream_and_lines 5
+	fill json 1 <stream
+	source_to err json
+	wait_for 30 stored "$records"
+	wait_for 10 is_committed
+	stop "$pid"
+	fill json 1 <stream
+	printf '{"partitions": [{"topic": "%s", "partition": 0, "offset": %d}], "version": 1}' "$KAFKA_TOPIC" $((records + 100)) >cut.json
+	(kafka_heap=128m kafka_java org.apache.kafka.tools.DeleteRecordsCommand --bootstrap-server "$KAFKA_SERVER" \
+		--offset-json-file cut.json >cut.out 2>&1) || fail "$(cat cut.out)"
+	source_to again json
+	wait_for 30 grep -q 'messages were removed before they were read partition=0 messages=100' again
+	wait_for 30 stored $((2 * records - 100))
+	stop "$pid" 1
+	same 100 "$(total again removed)"
 }

@@ -40,6 +40,10 @@ for path in sorted((root / "examples").glob("*.pcap")):
     rows = b"".join(struct.pack(">HBB", len(d), 1, 1 + i % 2) + d for i, d in enumerate(datagrams[:4]))
     save("decode", path.stem, rows)
     flows = run("nfdecode", data=run("nfrecv", "-r", str(path)))
+    with tempfile.TemporaryDirectory() as folder:
+        state = pathlib.Path(folder) / "state"
+        run("nfdecode", "--state", str(state), data=run("nfrecv", "-r", str(path)))
+        save("state", path.stem, state.read_bytes())
     message = run("reframe", "-p", data=flows)
     save("proto", path.stem, message[2:2 + (message[0] & 0x7f) + (message[1] << 7)])  # the first, without its length
 

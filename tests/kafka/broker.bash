@@ -84,8 +84,9 @@ kafka_properties() {
 		ssl.truststore.type=PKCS12
 		ssl.truststore.password=changeit
 		listener.name.ssl.ssl.client.auth=required
-		sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN
+		sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512,PLAIN,OAUTHBEARER
 		listener.name.sasl_ssl.plain.sasl.jaas.config=$login.plain.PlainLoginModule required user_goflow="flow secret";
+		listener.name.sasl_ssl.oauthbearer.sasl.jaas.config=$login.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
 		listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=$login.scram.ScramLoginModule required;
 		listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=$login.scram.ScramLoginModule required;
 		log.dirs=$kafka_dir/data
@@ -101,6 +102,7 @@ kafka_properties() {
 		num.network.threads=2
 		num.io.threads=2
 		log.cleaner.enable=false
+		log.retention.ms=-1
 		log.message.timestamp.after.max.ms=3600000
 	END
 	printf '%s\n' "$@"

@@ -1,15 +1,21 @@
 /* survey: finds the stages' sockets and asks all of them the same thing. */
-#ifndef NFCTL_SURVEY_H
-#define NFCTL_SURVEY_H
+#ifndef GOFLOW_SURVEY_H
+#define GOFLOW_SURVEY_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
-/* Whom to ask: the sockets given, or where there are none, all of the run folder. */
+/* The run folder of goflow as a service. */
+#define SURVEY_SERVICE_RUNDIR "/run/goflow"
+
+/* Whom to ask: the sockets given, or where there are none, all of the run folder, and where GOFLOW_RUNDIR does not say
+ * which that is, of the service's too. */
 struct where {
 	const char *const *sockets; /* borrowed */
 	size_t count;
 	unsigned patience_ms; /* how long to wait for the slowest */
+	bool others;          /* of the run folder, leave out this process's own, which cannot answer now */
 };
 
 /* Asks every stage, all at once, and waits at most where->patience_ms. *out becomes an array with one

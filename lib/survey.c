@@ -1,4 +1,4 @@
-#include "nfctl/survey.h"
+#include "lib/survey.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -48,25 +48,44 @@ static int by_path(const void *a, const void *b)
 	return strcmp(x->path, y->path);
 }
 
-static int find_sockets(struct talks *t)
+static bool ends_with(const char *name, const char *end)
 {
-	char dir[4096], path[4400];
+	size_t len = strlen(name), of = strlen(end);
+	return len > of && strcmp(name + len - of, end) == 0;
+}
+
+/* Adds the sockets of a folder. Returns 0, or ERR_IO (errno is set). */
+static int find_in(struct talks *t, const char *dir, bool others)
+{
+	char path[4400], own[32];
 	const struct dirent *entry;
-	if (stats_rundir(dir, sizeof dir))
-		return ERR_IO;
 	DIR *d = opendir(dir);
-	if (!d) {
-		log_error("run folder %s: %s", dir, strerror(errno));
+	if (!d)
 		return ERR_IO;
-	}
+	snprintf(own, sizeof own, ".%ld.sock", (long)getpid());
 	while ((entry = readdir(d))) {
-		size_t len = strlen(entry->d_name);
-		if (len <= 5 || strcmp(entry->d_name + len - 5, ".sock") != 0)
+		if (!ends_with(entry->d_name, ".sock") || (others && ends_with(entry->d_name, own)))
 			continue;
 		snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
 		add_path(t, path);
 	}
 	closedir(d);
+	return 0;
+}
+
+static int find_sockets(struct talks *t, bool others)
+{
+	char dir[4096];
+	const char *given = getenv("GOFLOW_RUNDIR");
+	if (stats_rundir(dir, sizeof dir))
+		return ERR_IO;
+	if (find_in(t, dir, others)) {
+		log_error("run folder %s: %s", dir, strerror(errno));
+		return ERR_IO;
+	}
+	if (!given || !*given)
+		find_in(t, SURVEY_SERVICE_RUNDIR,
+			others); /* where it is, and we may look into it */
 	qsort(t->list, t->count, sizeof *t->list, by_path);
 	return 0;
 }
@@ -173,7 +192,7 @@ int survey(const struct where *where, const char *request, json_t **out)
 	for (size_t i = 0; !code && i < where->count; i++)
 		add_path(t, where->sockets[i]);
 	if (!code && !where->count)
-		code = find_sockets(t);
+		code = find_sockets(t, where->others);
 	for (size_t i = 0; !code && i < t->count; i++)
 		begin_talk(&t->list[i], request);
 	if (!code)

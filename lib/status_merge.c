@@ -1,8 +1,9 @@
-#include "nfctl/status.h"
+#include "lib/status_merge.h"
 
+#include <stdbool.h>
 #include <string.h>
 
-#include "nfctl/text.h"
+#include "lib/doc.h"
 
 /* The same stage's document in the other survey; NULL where it is not, or is another process. */
 static const json_t *same_stage(const json_t *docs, const json_t *doc)

@@ -1,0 +1,274 @@
+#include "goflow/fleet.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "goflow/sockets.h"
+#include "lib/err.h"
+#include "lib/instant.h"
+#include "lib/log.h"
+
+#define HANDOVER_NS (5 * NS_PER_S) /* for which a pipeline waits for the one before it */
+
+/* Configuring --------------------------------------------------------------------------------- */
+
+/* The running pipeline of that name. */
+static struct pipeline *find(const struct fleet *f, const char *name)
+{
+	for (struct pipeline *p = f->first; p; p = p->next)
+		if (!p->draining && strcmp(p->name, name) == 0)
+			return p;
+	return NULL;
+}
+
+static bool same_stages(const struct pipeline *a, const struct pipeline *b)
+{
+	if (a->count != b->count || strcmp(a->address, b->address) != 0)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		/* a replay's id is its own */
+		if (a->replays && i == SLOT_DECODER)
+			continue;
+		if (!stage_spec_equal(&a->slots[i].spec, &b->slots[i].spec))
+			return false;
+	}
+	return true;
+}
+
+/* Adds a pipeline for each worker of a frontend. fds are its sockets, of which each belongs to its
+ * pipeline. */
+static int add_pipelines(struct pipeline **list, const struct config *c,
+	const struct config_frontend *f, unsigned workers, const int *fds)
+{
+	int err = 0;
+	for (unsigned w = 0; w < workers; w++) {
+		struct pipeline *p = pipeline_new(c, f, workers > 1 ? w + 1 : 0, fds[w]);
+		if (!p) {
+			err = ERR_MEMORY;
+			continue; /* which closes its socket */
+		}
+		sockets_address(f, p->address, sizeof p->address);
+		p->next = *list;
+		*list = p;
+	}
+	return err;
+}
+
+/* The sockets of the running pipelines of a frontend, if they are on the same address: copies of
+ * them. */
+static bool inherit_sockets(const struct fleet *fleet, const struct config_frontend *f,
+	unsigned workers, int fds[static SOCKETS_WORKERS_MAX])
+{
+	char address[96];
+	unsigned n = 0;
+	sockets_address(f, address, sizeof address);
+	for (struct pipeline *p = fleet->first; p && n < workers; p = p->next)
+		if (!p->draining && *address && strcmp(p->address, address) == 0)
+			fds[n++] = fcntl(p->socket_fd, F_DUPFD_CLOEXEC, 0);
+	if (n == workers)
+		return true;
+	while (n > 0)
+		close(fds[--n]);
+	return false;
+}
+
+static int add_frontend(const struct fleet *fleet, struct pipeline **list, const struct config *c,
+	const struct config_frontend *f)
+{
+	int fds[SOCKETS_WORKERS_MAX] = {-1};
+	unsigned workers = 1;
+	if (f->type != FRONTEND_PCAP) {
+		workers = (unsigned)f->values[KEY_WORKERS].number;
+		if (!inherit_sockets(fleet, f, workers, fds) && sockets_open(f, fds) != 0)
+			return ERR_IO;
+	}
+	return add_pipelines(list, c, f, workers, fds);
+}
+
+static void free_list(struct pipeline *p)
+{
+	while (p) {
+		struct pipeline *next = p->next;
+		pipeline_free(p);
+		p = next;
+	}
+}
+
+/* The running pipeline that a new one takes over from: the one that listens on the same socket. */
+static struct pipeline *predecessor(const struct fleet *f, const struct pipeline *p)
+{
+	for (struct pipeline *old = f->first; old; old = old->next)
+		if (*p->address && strcmp(old->address, p->address) == 0)
+			return old;
+	return NULL;
+}
+
+/* Puts the new pipelines in the place of the old ones, except where they are the same. */
+static void exchange(struct fleet *f, struct pipeline *list, uint64_t now_ns)
+{
+	struct pipeline *kept = NULL, *next;
+	for (struct pipeline *p = list; p; p = next) {
+		struct pipeline *old = find(f, p->name);
+		next = p->next;
+		if (old && same_stages(old, p)) {
+			for (struct pipeline **at = &f->first; *at; at = &(*at)->next)
+				if (*at == old) {
+					*at = old->next;
+					break;
+				}
+			pipeline_free(p);
+			p = old;
+		} else {
+			p->after = predecessor(f, p);
+			p->after_ns = now_ns + HANDOVER_NS;
+		}
+		p->next = kept;
+		kept = p;
+	}
+	struct pipeline **end = &f->first;
+	for (; *end; end = &(*end)->next)
+		if (!(*end)->draining)
+			pipeline_drain(*end, now_ns);
+	*end = kept;
+}
+
+int fleet_configure(struct fleet *f, const struct config *c, uint64_t now_ns)
+{
+	struct pipeline *list = NULL;
+	int err = 0;
+	for (size_t i = c->frontend_count; i > 0 && !err; i--)
+		err = add_frontend(f, &list, c, &c->frontends[i - 1]);
+	if (err)
+		free_list(list);
+	else
+		exchange(f, list, now_ns);
+	return err;
+}
+
+/* Running ------------------------------------------------------------------------------------- */
+
+/* Whether the pipeline before this one still takes datagrams, or has templates to write down. */
+static bool must_wait(const struct pipeline *p, uint64_t now_ns)
+{
+	return p->after && now_ns < p->after_ns &&
+	       (p->after->slots[SLOT_RECEIVER].state != SLOT_ENDED ||
+		       p->after->slots[SLOT_DECODER].state != SLOT_ENDED);
+}
+
+/* It need not wait for the one before it any more, and counts from where that one stopped. */
+static void take_over(struct pipeline *p)
+{
+	p->drops = pipeline_drops(p->after);
+	p->after = NULL;
+}
+
+/* One that has ended, in favour of another configuration: says what came of its records. */
+static void forget(struct fleet *f, struct pipeline *gone)
+{
+	for (struct pipeline *p = f->first; p; p = p->next)
+		if (p->after == gone)
+			take_over(p);
+	for (size_t i = 0; i < gone->count; i++)
+		f->restarts += gone->slots[i].starts ? gone->slots[i].starts - 1 : 0;
+	pipeline_totals(gone);
+	pipeline_free(gone);
+}
+
+uint64_t fleet_advance(struct fleet *f, uint64_t now_ns)
+{
+	uint64_t next = UINT64_MAX;
+	for (struct pipeline **at = &f->first; *at;) {
+		struct pipeline *p = *at;
+		if (p->draining && !f->draining && pipeline_done(p)) {
+			*at = p->next;
+			forget(f, p);
+			continue;
+		}
+		bool wait = must_wait(p, now_ns);
+		if (p->after && !wait)
+			take_over(p);
+		uint64_t due = wait ? p->after_ns : pipeline_advance(p, now_ns);
+		if (due < next)
+			next = due;
+		at = &p->next;
+	}
+	return next;
+}
+
+bool fleet_ended(struct fleet *f, pid_t pid, int status, uint64_t now_ns)
+{
+	for (struct pipeline *p = f->first; p; p = p->next)
+		if (pipeline_ended(p, pid, status, now_ns))
+			return true;
+	return false;
+}
+
+void fleet_drain(struct fleet *f, uint64_t now_ns)
+{
+	f->draining = true;
+	for (struct pipeline *p = f->first; p; p = p->next)
+		if (!p->draining)
+			pipeline_drain(p, now_ns);
+}
+
+void fleet_give_up(struct fleet *f, uint64_t now_ns)
+{
+	for (struct pipeline *p = f->first; p; p = p->next)
+		pipeline_give_up(p, now_ns);
+}
+
+bool fleet_done(const struct fleet *f)
+{
+	for (const struct pipeline *p = f->first; p; p = p->next)
+		if (!pipeline_done(p))
+			return false;
+	return true;
+}
+
+bool fleet_healthy(const struct fleet *f)
+{
+	for (const struct pipeline *p = f->first; p; p = p->next)
+		for (size_t i = 0; i < p->count; i++)
+			if (p->slots[i].state == SLOT_WAITING && !p->draining)
+				return false;
+	return true;
+}
+
+bool fleet_lost(const struct fleet *f)
+{
+	for (const struct pipeline *p = f->first; p; p = p->next)
+		for (size_t i = 0; i < p->count; i++)
+			if (p->given_up || (p->replays && p->slots[i].status))
+				return true;
+	return false;
+}
+
+uint64_t fleet_restarts(const struct fleet *f)
+{
+	uint64_t n = f->restarts;
+	for (const struct pipeline *p = f->first; p; p = p->next)
+		for (size_t i = 0; i < p->count; i++)
+			n += p->slots[i].starts ? p->slots[i].starts - 1 : 0;
+	return n;
+}
+
+json_t *fleet_document(struct fleet *f, uint64_t now_ns)
+{
+	json_t *list = json_array();
+	for (struct pipeline *p = f->first; p; p = p->next)
+		json_array_append_new(list, pipeline_document(p, now_ns));
+	return list;
+}
+
+void fleet_totals(struct fleet *f)
+{
+	for (struct pipeline *p = f->first; p; p = p->next)
+		pipeline_totals(p);
+}
+
+void fleet_free(struct fleet *f)
+{
+	free_list(f->first);
+	f->first = NULL;
+}

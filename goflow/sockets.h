@@ -1,0 +1,23 @@
+/* sockets: the UDP sockets of frontends, which the supervisor binds and keeps, so that what comes while a stage is
+ * started again waits in the kernel. */
+#ifndef GOFLOW_SOCKETS_H
+#define GOFLOW_SOCKETS_H
+
+#include <stddef.h>
+
+#include "goflow/config.h"
+
+#define SOCKETS_WORKERS_MAX 64
+
+/* Takes note of the sockets that a service manager passed; to be called once, before any other. Returns 0, or
+ * ERR_SYNTAX after a log line. */
+int sockets_passed(void);
+
+/* What a frontend listens on and by how many, as text. */
+void sockets_address(const struct config_frontend *f, char *out, size_t room);
+
+/* Opens a frontend's sockets, one a worker: a passed one where its port is that of the frontend and there is one
+ * worker. Returns 0 and fds[0 .. workers), which the caller owns; or ERR_IO after a log line. */
+int sockets_open(const struct config_frontend *f, int fds[static SOCKETS_WORKERS_MAX]);
+
+#endif
