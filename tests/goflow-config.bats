@@ -421,3 +421,15 @@ says() {
 	run timeout 10 goflow check-config -c anchors.yml
 	same "error goflow: anchors.yml:258:3: found more than 256 anchors, expected fewer" "$output"
 }
+
+@test "a frontend with a worker's name is refused" {
+	printf 'backends: {d: {type: dump}}\nfrontends:\n' >c.yml
+	printf '  f: {type: netflow, config: {bindport: 1111, workers: 2}, backend: d}\n' >>c.yml
+	printf '  f.3: {type: netflow, config: {bindport: 1113}, backend: d}\n' >>c.yml
+	check c.yml
+	same 0 "$status" "$output"
+	printf '  f.2: {type: netflow, config: {bindport: 1112}, backend: d}\n' >>c.yml
+	check c.yml
+	same 78 "$status" "$output"
+	[[ $output == *"c.yml:5:3: frontends.f.2: found the name that worker 2 of frontends.f on line 3 has, expected another" ]] || fail "$output"
+}
