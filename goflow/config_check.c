@@ -277,10 +277,5 @@ void config_check(struct config *c, struct config_report *r)
 			check_routes(c, f, r);
 		check_ports(c, f, r);
 		check_workers(c, f, r);
-		if (f->values[KEY_FRONTEND_TYPE].text && f->type == FRONTEND_SFLOW)
-			config_error(r, f->spot,
-				"frontends.%s: found a frontend for sFlow, which this version does "
-				"not decode, expected netflow, ipfix or pcap",
-				f->name);
 	}
 }

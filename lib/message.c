@@ -20,6 +20,11 @@ void message_share(struct message *m, enum field_id id)
 	m->shared[id / 64] |= UINT64_C(1) << (id % 64);
 }
 
+void message_unshare(struct message *m, enum field_id id)
+{
+	m->shared[id / 64] &= ~(UINT64_C(1) << (id % 64));
+}
+
 #define SHARE(m, name, value)                                                                      \
 	do {                                                                                       \
 		(m)->decoder->record.name = (value);                                               \
@@ -209,25 +214,48 @@ static void trace_record(struct message *m, const struct template *t, const uint
 		trace->ctx, offset_of(m, p), t, p, pos, t->options ? NULL : &m->decoder->record);
 }
 
+void message_share_done(struct message *m)
+{
+	struct record *r = &m->decoder->record;
+	memcpy(r->shared, m->shared, sizeof r->shared);
+	r->share_id++;
+}
+
+void message_blank(struct message *m)
+{
+	struct record *r = &m->decoder->record;
+	memcpy(r->present, m->shared, sizeof r->present);
+	r->extra_count = 0;
+}
+
+void message_emit(struct message *m)
+{
+	struct record *r = &m->decoder->record;
+	complete_times(r);
+	m->flows++;
+	m->records++;
+	m->decoder->emit(m->decoder->emit_ctx, r);
+	if (m->decoder->trace)
+		m->decoder->trace->whole(m->decoder->trace->ctx, r);
+}
+
 /* What the records of this set share: the header's fields, the template, and a sampling rate. */
 static void begin_set(struct message *m, const struct template *t)
 {
-	struct record *r = &m->decoder->record;
 	bool header_says = shares(m, FIELD_sampling_source);
 	if (m->domain->version != 5)
 		SHARE(m, template_id, t->id);
 	if (!t->own_sampling && !header_says)
 		share_sampling(m);
-	memcpy(r->shared, m->shared, sizeof r->shared);
-	r->share_id++;
+	message_share_done(m);
 }
 
 static void end_set(struct message *m, bool header_says)
 {
 	if (header_says)
 		return;
-	m->shared[FIELD_sampling_rate / 64] &= ~(UINT64_C(1) << (FIELD_sampling_rate % 64));
-	m->shared[FIELD_sampling_source / 64] &= ~(UINT64_C(1) << (FIELD_sampling_source % 64));
+	message_unshare(m, FIELD_sampling_rate);
+	message_unshare(m, FIELD_sampling_source);
 }
 
 void message_data(struct message *m, struct template *t, struct cursor set)

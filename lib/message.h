@@ -15,6 +15,7 @@ struct decoder {
 	void *emit_ctx;
 	const struct decode_trace *trace;
 	struct decode_counts counts;
+	bool inner;                                          /* of decoder_config */
 	struct template *netflow5;                           /* its fixed record, as a template */
 	struct record record;                                /* the one being filled */
 	struct template_field defs[TEMPLATE_FIELDS_MAX];     /* of the template being read */
@@ -72,6 +73,18 @@ void message_uptime(struct message *m, uint32_t uptime, uint32_t s, uint32_t ns)
 /* Marks a field of m->decoder->record, already set, as shared by the message's records. */
 void message_share(struct message *m, enum field_id id);
 
+/* Takes that back. */
+void message_unshare(struct message *m, enum field_id id);
+
+/* For a protocol without templates: all that the message's records share has been said. */
+void message_share_done(struct message *m);
+
+/* For one: m->decoder->record becomes a new record with what is shared. */
+void message_blank(struct message *m);
+
+/* Hands it to emit, with its times completed. */
+void message_emit(struct message *m);
+
 /* Notes a fault at `at` of the datagram; the first one is the message's result. */
 void message_fault(struct message *m, const uint8_t *at, int err);
 
@@ -100,6 +113,9 @@ int message_end(struct message *m);
 int netflow5_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 int netflow9_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 int ipfix_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
+
+/* It stands behind the first half of the version, which has 4 octets. */
+int sflow_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 
 /* The fixed record of NetFlow v5 as a template; NULL: no memory. */
 struct template *netflow5_template(void);

@@ -190,7 +190,6 @@ says() {
 		error goflow: c.yml:21:3: frontends.more: found no backend, expected backend: NAME
 		error goflow: c.yml:23:24: frontends.more: found port 4739 of address 0.0.0.0, which frontends.ipfix on line 18 has, expected another port or address
 		error goflow: c.yml:24:3: frontends.flows: found no type, expected one: netflow, ipfix, pcap or sflow; or one of these as the frontend's name
-		error goflow: c.yml:26:3: frontends.sflow: found a frontend for sFlow, which this version does not decode, expected netflow, ipfix or pcap
 		error goflow: c.yml:29:12: utilities.max_age: found "0", expected a number from 1 to 36500
 		error goflow: c.yml:30:10: columns: found "src_ip,dst_ipp", expected default or all, or names of fields, as in goflow-record(5); dst_ip is near
 	END
