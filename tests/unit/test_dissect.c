@@ -304,7 +304,8 @@ static void test_ipv6_extension_headers(void **state)
 	frame_put(&f, 4, 0);
 	tcp(&f);
 	check(DISSECT_IP, &f, false, LEN6,
-		ENDS6 PORTS TCP V6 "flow_label:0,ipv6_ext_hdrs:16419," TCP_REST);
+		ENDS6 PORTS TCP V6 "flow_label:0,ipv6_ext_hdrs:16419,"
+				   "tcp_window:4096,tcp_seq:1000,tcp_ack:2000");
 }
 
 static void test_ipv6_fragments(void **state)
