@@ -19,7 +19,7 @@ struct decoder_config {
 	size_t wait_max;  /* bytes of data sets that wait for their templates */
 	uint64_t wait_ns; /* how long they do, in time of receipt */
 	uint64_t seed;    /* any number that others cannot guess */
-	bool inner;       /* of sampled packets the innermost IP is the flow's */
+	bool inner;       /* of a sampled packet in a tunnel, the innermost IP packet is the flow (lib/dissect.h) */
 };
 
 #define DECODER_STATE_MAX (64 * 1024 * 1024)

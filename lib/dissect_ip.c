@@ -68,8 +68,10 @@ static void read_extensions(struct ip_layer *l, struct cursor *c)
 			l->has_protocol = false;
 			return;
 		}
-		if (!h)
+		if (!h) {
+			l->has_protocol = !packet_is_extension(l->protocol);
 			return;
+		}
 		if (at == PROTOCOL_ROUTING && h[2] == SEGMENT_ROUTING_TYPE)
 			l->routed = true;
 		if (at == PROTOCOL_FRAGMENT && !read_fragment(l, h)) {

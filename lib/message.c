@@ -5,6 +5,7 @@
 
 #include "lib/base.h"
 #include "lib/late.h"
+#include "lib/section.h"
 
 #define IE_SYSINIT       160
 #define FIRST_DATA_SET   256
@@ -194,6 +195,8 @@ static void flow_record(struct message *m, const struct template *t, const uint8
 		r->present[w] = m->shared[w] | t->present[w];
 	r->extra_count = 0;
 	plan_run(t, p, pos, r, &times);
+	if (t->section)
+		section_dissect(r, m->decoder->inner);
 	complete_times(r);
 	if (!shares(m, FIELD_sampling_source))
 		complete_sampling(m, r);

@@ -14,8 +14,8 @@ struct decoder {
 	decode_emit *emit;
 	void *emit_ctx;
 	const struct decode_trace *trace;
+	bool inner; /* the flow of a tunnelled packet is the innermost */
 	struct decode_counts counts;
-	bool inner;                                          /* of decoder_config */
 	struct template *netflow5;                           /* its fixed record, as a template */
 	struct record record;                                /* the one being filled */
 	struct template_field defs[TEMPLATE_FIELDS_MAX];     /* of the template being read */

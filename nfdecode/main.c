@@ -16,7 +16,7 @@
 
 #define DEFRAG_SLOTS 256
 
-enum { OPT_EXPLAIN = 256, OPT_BY_EXPORTER, OPT_STREAM_ID, OPT_STATE, OPT_STATE_MAX, OPT_STATS };
+enum { OPT_EXPLAIN = 256, OPT_BY_EXPORTER, OPT_INNER, OPT_STREAM_ID, OPT_STATE, OPT_STATE_MAX, OPT_STATS };
 
 static const struct opt options[] = {
 	OPT_COMMON,
@@ -24,6 +24,7 @@ static const struct opt options[] = {
 	{OPT_EXPLAIN, "explain", NULL, "tell what each datagram holds, byte by byte"},
 	{OPT_BY_EXPORTER, "by-exporter", NULL,
 		"cut a frame where the exporter changes, so that each has records of one"},
+	{OPT_INNER, "inner", NULL, "of a sampled packet in a tunnel, take the innermost IP packet"},
 	{OPT_STREAM_ID, "stream-id", "HEX",
 		"32 hex digits: number the stream so, cut frames by count alone"},
 	{OPT_STATE, "state", "FILE", "keep what is remembered of exporters in it between runs"},
@@ -33,7 +34,7 @@ static const struct opt options[] = {
 
 struct config {
 	enum output_form form;
-	bool has_id, by_exporter;
+	bool has_id, by_exporter, inner;
 	struct stream_id id;
 	uint64_t state_max;
 	const char *stats, *state;
@@ -53,6 +54,7 @@ static int set_option(struct config *c, int id, const char *arg)
 	case 'j': c->form = OUTPUT_JSON; return 0;
 	case OPT_EXPLAIN: c->form = OUTPUT_EXPLAIN; return 0;
 	case OPT_BY_EXPORTER: c->by_exporter = true; return 0;
+	case OPT_INNER: c->inner = true; return 0;
 	case OPT_STREAM_ID: c->has_id = true; return parse_stream_id(arg, &c->id);
 	case OPT_STATE: c->state = arg; return 0;
 	case OPT_STATE_MAX:
@@ -231,6 +233,7 @@ static int start(struct nfdecode *n, const struct config *c)
 		.state_max = c->state_max,
 		.wait_max = DECODER_WAIT_MAX,
 		.wait_ns = DECODER_WAIT_NS,
+		.inner = c->inner,
 	};
 	if (getrandom(&dc.seed, sizeof dc.seed, 0) < 0)
 		dc.seed = monotonic_ns();
