@@ -19,6 +19,7 @@ struct decoder_config {
 	size_t wait_max;  /* bytes of data sets that wait for their templates */
 	uint64_t wait_ns; /* how long they do, in time of receipt */
 	uint64_t seed;    /* any number that others cannot guess */
+	const struct exporters_file *exporters; /* what the user says of exporters; NULL: nothing. Borrowed */
 };
 
 #define DECODER_STATE_MAX (64 * 1024 * 1024)

@@ -13,18 +13,20 @@
 struct exporters {
 	size_t limit;
 	uint64_t seed;
+	const struct exporters_file *file;
 	struct exporters_usage usage;
 	struct domain *newest, *oldest;
 	struct exporter *exporters[BUCKETS];
 	struct domain *domains[BUCKETS];
 };
 
-struct exporters *exporters_new(size_t limit, uint64_t seed)
+struct exporters *exporters_new(size_t limit, uint64_t seed, const struct exporters_file *file)
 {
 	struct exporters *all = calloc(1, sizeof *all);
 	if (all) {
 		all->limit = limit;
 		all->seed = seed;
+		all->file = file;
 	}
 	return all;
 }
@@ -144,6 +146,7 @@ static struct exporter *new_exporter(struct exporters *all, const struct ip *add
 		return NULL;
 	struct exporter **bucket = &all->exporters[address_bucket(all, address)];
 	e->address = *address;
+	e->settings = exporters_file_find(all->file, address);
 	e->next = *bucket;
 	*bucket = e;
 	all->usage.exporters++;

@@ -8,6 +8,7 @@
 
 #include "lib/datagram.h"
 #include "lib/err.h"
+#include "lib/exporters_file.h"
 #include "lib/sampling.h"
 #include "lib/template.h"
 
@@ -16,6 +17,7 @@
 struct exporter {
 	struct exporter *next; /* in its bucket */
 	struct ip address;
+	struct exporter_settings settings; /* what the user's file says of it */
 	uint32_t domains, template_count; /* how many it has */
 	uint16_t versions;                /* seen: a bit for each */
 	uint8_t sampling_source;          /* of its last record, and the rate; 0: none */
@@ -54,8 +56,8 @@ struct domain {
 struct exporters; /* all of them */
 
 /* At most `limit` bytes of domains, exporters and templates; the seed keeps attackers from choosing
- * buckets. NULL: no memory. */
-struct exporters *exporters_new(size_t limit, uint64_t seed);
+ * buckets. `file` (borrowed) tells about exporters what they do not; NULL: nothing. NULL: no memory. */
+struct exporters *exporters_new(size_t limit, uint64_t seed, const struct exporters_file *file);
 void exporters_free(struct exporters *all);
 
 /* Forgets all of them. */

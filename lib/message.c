@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base.h"
+#include "lib/join.h"
 #include "lib/late.h"
 
 #define IE_SYSINIT       160
@@ -39,6 +40,8 @@ void message_resume(struct message *m, struct decoder *d, const struct datagram 
 	SHARE(m, obs_domain, h->domain);
 	SHARE(m, sequence, h->sequence);
 	SHARE(m, export_time, ((struct instant){h->export_ns, h->export_digits}));
+	if (domain->exporter->settings.name.len)
+		SHARE(m, exporter_name, domain->exporter->settings.name);
 	message_sysinit(m);
 }
 
@@ -138,6 +141,20 @@ static void complete_times(struct record *r)
 #define SAMPLING_UNKNOWN 1
 #define SAMPLING_RECORD  3
 #define SAMPLING_OPTIONS 4
+#define SAMPLING_STATIC  5
+
+/* Of records that say no rate themselves: what option records of their exporter said, else the
+ * user's file. Returns the rate, 0 where nobody knows it. */
+static uint32_t known_rate(const struct message *m, bool has_id, uint64_t id, uint8_t *source)
+{
+	const struct exporter *e = m->domain->exporter;
+	uint32_t rate = sampling_rate(&e->samplers, m->domain->id, has_id, id);
+	*source = SAMPLING_OPTIONS;
+	if (rate)
+		return rate;
+	*source = e->settings.sampling ? SAMPLING_STATIC : SAMPLING_UNKNOWN;
+	return e->settings.sampling;
+}
 
 /* The sampling rate of a record that says something about it itself: the rate, or its sampler. */
 static void complete_sampling(const struct message *m, struct record *r)
@@ -148,21 +165,21 @@ static void complete_sampling(const struct message *m, struct record *r)
 	}
 	r->present[FIELD_sampling_rate / 64] &= ~(UINT64_C(1) << (FIELD_sampling_rate % 64));
 	bool has_id = record_has(r, FIELD_sampler_id);
-	uint32_t rate = sampling_rate(
-		&m->domain->exporter->samplers, m->domain->id, has_id, has_id ? r->sampler_id : 0);
+	uint8_t source;
+	uint32_t rate = known_rate(m, has_id, has_id ? r->sampler_id : 0, &source);
 	if (rate)
 		RECORD_SET(r, sampling_rate, rate);
-	RECORD_SET(r, sampling_source, rate ? SAMPLING_OPTIONS : SAMPLING_UNKNOWN);
+	RECORD_SET(r, sampling_source, source);
 }
 
 /* The rate that all records of a set share, when they say nothing themselves. */
 static void share_sampling(struct message *m)
 {
-	const struct samplers *samplers = &m->domain->exporter->samplers;
-	uint32_t rate = sampling_rate(samplers, m->domain->id, false, 0);
+	uint8_t source;
+	uint32_t rate = known_rate(m, false, 0, &source);
 	if (rate)
 		SHARE(m, sampling_rate, rate);
-	SHARE(m, sampling_source, rate ? SAMPLING_OPTIONS : SAMPLING_UNKNOWN);
+	SHARE(m, sampling_source, source);
 }
 
 static bool shares(const struct message *m, enum field_id id)
@@ -192,6 +209,8 @@ static void flow_record(struct message *m, const struct template *t, const uint8
 	complete_times(r);
 	if (!shares(m, FIELD_sampling_source))
 		complete_sampling(m, r);
+	if (m->joins)
+		join_record(m->joins, m->domain, r);
 	m->flows++;
 	m->decoder->emit(m->decoder->emit_ctx, r);
 }
@@ -218,6 +237,7 @@ static void begin_set(struct message *m, const struct template *t)
 		SHARE(m, template_id, t->id);
 	if (!t->own_sampling && !header_says)
 		share_sampling(m);
+	m->joins = join_begin(m->domain->exporter, t);
 	memcpy(r->shared, m->shared, sizeof r->shared);
 	r->share_id++;
 }

@@ -38,6 +38,7 @@ struct message {
 	struct message_header header;
 	struct pending *pending;
 	struct plan_times times;
+	unsigned joins;               /* what join_record has to do with the records of the set in hand */
 	uint64_t shared[FIELD_WORDS]; /* fields set by the header, for all its records */
 	enum sequence_verdict verdict;
 	bool defined;       /* it brought templates */
