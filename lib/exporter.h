@@ -9,6 +9,7 @@
 #include "lib/datagram.h"
 #include "lib/err.h"
 #include "lib/exporters_file.h"
+#include "lib/names.h"
 #include "lib/sampling.h"
 #include "lib/template.h"
 
@@ -23,6 +24,8 @@ struct exporter {
 	uint8_t sampling_source;          /* of its last record, and the rate; 0: none */
 	uint32_t sampling_rate;
 	struct samplers samplers;
+	struct names *names;              /* owned; NULL: it announced none */
+	uint64_t quirks[QUIRK_COUNT];     /* how often each was met */
 	struct instant last_seen;
 	uint64_t datagrams, flows, option_records;
 	uint64_t lost_datagrams, lost_records; /* by sequence numbers; records are an estimate for v9 */
@@ -69,6 +72,14 @@ struct domain *exporters_domain(struct exporters *all, const struct datagram *d,
 
 /* The exporter of that address, or NULL. */
 struct exporter *exporters_find(const struct exporters *all, const struct ip *address);
+
+/* Remembers a name that an exporter announced, where there is room for it. With `evict`, which the exporter
+ * of the newest domain alone may have, others are forgotten for that. */
+void exporter_name_put(struct exporters *all, struct exporter *e, const struct name_key *key,
+	const struct text *text, bool evict);
+
+/* Counts each quirk of a set. */
+void exporter_met(struct exporter *e, uint32_t quirks);
 
 /* The template of that id, or NULL. */
 struct template *domain_template(const struct domain *domain, uint16_t id);

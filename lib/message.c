@@ -138,45 +138,22 @@ static void complete_times(struct record *r)
 	RECORD_SET(r, time_source, source);
 }
 
-#define SAMPLING_UNKNOWN 1
-#define SAMPLING_RECORD  3
-#define SAMPLING_OPTIONS 4
-#define SAMPLING_STATIC  5
-
-/* Of records that say no rate themselves: what option records of their exporter said, else the
- * user's file. Returns the rate, 0 where nobody knows it. */
-static uint32_t known_rate(const struct message *m, bool has_id, uint64_t id, uint8_t *source)
+/* The sampling rate of a record: it says something about it itself, or its interface does. */
+static void complete_sampling(const struct message *m, const struct template *t, struct record *r)
 {
-	const struct exporter *e = m->domain->exporter;
-	uint32_t rate = sampling_rate(&e->samplers, m->domain->id, has_id, id);
-	*source = SAMPLING_OPTIONS;
-	if (rate)
-		return rate;
-	*source = e->settings.sampling ? SAMPLING_STATIC : SAMPLING_UNKNOWN;
-	return e->settings.sampling;
-}
-
-/* The sampling rate of a record that says something about it itself: the rate, or its sampler. */
-static void complete_sampling(const struct message *m, struct record *r)
-{
-	if (record_has(r, FIELD_sampling_rate) && r->sampling_rate) {
-		RECORD_SET(r, sampling_source, SAMPLING_RECORD);
-		return;
-	}
-	r->present[FIELD_sampling_rate / 64] &= ~(UINT64_C(1) << (FIELD_sampling_rate % 64));
-	bool has_id = record_has(r, FIELD_sampler_id);
 	uint8_t source;
-	uint32_t rate = known_rate(m, has_id, has_id ? r->sampler_id : 0, &source);
+	uint32_t rate = join_rate(m->domain, t, r, &source);
+	r->present[FIELD_sampling_rate / 64] &= ~(UINT64_C(1) << (FIELD_sampling_rate % 64));
 	if (rate)
 		RECORD_SET(r, sampling_rate, rate);
 	RECORD_SET(r, sampling_source, source);
 }
 
 /* The rate that all records of a set share, when they say nothing themselves. */
-static void share_sampling(struct message *m)
+static void share_sampling(struct message *m, const struct template *t)
 {
 	uint8_t source;
-	uint32_t rate = known_rate(m, false, 0, &source);
+	uint32_t rate = join_rate(m->domain, t, NULL, &source);
 	if (rate)
 		SHARE(m, sampling_rate, rate);
 	SHARE(m, sampling_source, source);
@@ -190,7 +167,7 @@ static bool shares(const struct message *m, enum field_id id)
 static void learn_options(struct message *m, const struct template *t, const uint8_t *p)
 {
 	const struct field_position *pos = m->decoder->positions; /* of message_data */
-	sampling_learn(&m->domain->exporter->samplers, m->domain->id, t, p, pos);
+	join_learn(m->decoder->exporters, m->domain, t, p, pos);
 	for (size_t i = 0; i < t->field_count; i++)
 		if (t->fields[i].pen == 0 && t->fields[i].id == IE_SYSINIT && pos[i].len == 8)
 			m->domain->init_ms = be64(p + pos[i].offset);
@@ -208,7 +185,7 @@ static void flow_record(struct message *m, const struct template *t, const uint8
 	plan_run(t, p, pos, r, &times);
 	complete_times(r);
 	if (!shares(m, FIELD_sampling_source))
-		complete_sampling(m, r);
+		complete_sampling(m, t, r);
 	if (m->joins)
 		join_record(m->joins, m->domain, r);
 	m->flows++;
@@ -235,8 +212,8 @@ static void begin_set(struct message *m, const struct template *t)
 	bool header_says = shares(m, FIELD_sampling_source);
 	if (m->domain->version != 5)
 		SHARE(m, template_id, t->id);
-	if (!t->own_sampling && !header_says)
-		share_sampling(m);
+	if (!header_says && join_rate_is_shared(m->domain, t))
+		share_sampling(m, t);
 	m->joins = join_begin(m->domain->exporter, t);
 	memcpy(r->shared, m->shared, sizeof r->shared);
 	r->share_id++;
