@@ -23,6 +23,7 @@ struct decoder *decoder_new(const struct decoder_config *config, decode_emit *em
 		return NULL;
 	d->emit = emit;
 	d->emit_ctx = ctx;
+	d->scale = config->scale;
 	d->exporters = exporters_new(config->state_max, config->seed, config->exporters);
 	d->late = late_new(config->wait_max, config->wait_ns);
 	d->netflow5 = netflow5_template();

@@ -19,6 +19,7 @@ struct decoder_config {
 	size_t wait_max;  /* bytes of data sets that wait for their templates */
 	uint64_t wait_ns; /* how long they do, in time of receipt */
 	uint64_t seed;    /* any number that others cannot guess */
+	bool scale;       /* multiply counters by the sampling rate, into fields of their own */
 	const struct exporters_file *exporters; /* what the user says of exporters; NULL: nothing. Borrowed */
 };
 

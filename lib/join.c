@@ -138,8 +138,28 @@ static const struct text *name_of(
 	return text;
 }
 
+static uint64_t product(uint64_t count, uint32_t rate)
+{
+	uint64_t p;
+	return __builtin_mul_overflow(count, (uint64_t)rate, &p) ? UINT64_MAX : p;
+}
+
+/* Where the rate is not known, what the counters stand for is not known either. */
+static void scale(struct record *r)
+{
+	if (!record_has(r, FIELD_sampling_rate))
+		return;
+	if (record_has(r, FIELD_in_bytes))
+		RECORD_SET(r, in_bytes_scaled, product(r->in_bytes, r->sampling_rate));
+	if (record_has(r, FIELD_in_pkts))
+		RECORD_SET(r, in_pkts_scaled, product(r->in_pkts, r->sampling_rate));
+}
+
 void join_record(unsigned what, const struct domain *domain, struct record *r)
 {
+	if (what & JOIN_SCALE)
+		scale(r);
+	what &= ~JOIN_SCALE;
 	for (; what; what &= what - 1) {
 		unsigned i = (unsigned)__builtin_ctz(what);
 		enum field_id from = joined[i].from, to = joined[i].to;

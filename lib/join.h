@@ -13,6 +13,9 @@ void join_learn(struct exporters *all, struct domain *domain, const struct templ
  * do costs nothing: bits for join_record, 0: nothing. */
 unsigned join_begin(const struct exporter *e, const struct template *t);
 
+/* One bit more, to be added where it is wanted: scaled counters. */
+#define JOIN_SCALE (1u << 31)
+
 /* Does that. Text that it sets borrows from what is remembered of the exporter, and holds until that
  * learns more. */
 void join_record(unsigned what, const struct domain *domain, struct record *r);

@@ -215,6 +215,8 @@ static void begin_set(struct message *m, const struct template *t)
 	if (!header_says && join_rate_is_shared(m->domain, t))
 		share_sampling(m, t);
 	m->joins = join_begin(m->domain->exporter, t);
+	if (m->decoder->scale)
+		m->joins |= JOIN_SCALE;
 	memcpy(r->shared, m->shared, sizeof r->shared);
 	r->share_id++;
 }

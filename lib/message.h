@@ -14,6 +14,7 @@ struct decoder {
 	decode_emit *emit;
 	void *emit_ctx;
 	const struct decode_trace *trace;
+	bool scale;
 	struct decode_counts counts;
 	struct template *netflow5;                           /* its fixed record, as a template */
 	struct record record;                                /* the one being filled */

@@ -23,7 +23,8 @@ enum {
 	OPT_STATE,
 	OPT_STATE_MAX,
 	OPT_STATS,
-	OPT_EXPORTERS
+	OPT_EXPORTERS,
+	OPT_SCALE
 };
 
 static const struct opt options[] = {
@@ -33,6 +34,7 @@ static const struct opt options[] = {
 	{OPT_BY_EXPORTER, "by-exporter", NULL,
 		"cut a frame where the exporter changes, so that each has records of one"},
 	{OPT_EXPORTERS, "exporters", "FILE", "names of exporters, their sampling and quirks"},
+	{OPT_SCALE, "scale", NULL, "add counters that are multiplied by the sampling rate"},
 	{OPT_STREAM_ID, "stream-id", "HEX",
 		"32 hex digits: number the stream so, cut frames by count alone"},
 	{OPT_STATE, "state", "FILE", "keep what is remembered of exporters in it between runs"},
@@ -42,7 +44,7 @@ static const struct opt options[] = {
 
 struct config {
 	enum output_form form;
-	bool has_id, by_exporter;
+	bool has_id, by_exporter, scale;
 	struct stream_id id;
 	uint64_t state_max;
 	const char *stats, *state, *exporters;
@@ -64,6 +66,7 @@ static int set_option(struct config *c, int id, const char *arg)
 	case OPT_BY_EXPORTER: c->by_exporter = true; return 0;
 	case OPT_STREAM_ID: c->has_id = true; return parse_stream_id(arg, &c->id);
 	case OPT_EXPORTERS: c->exporters = arg; return 0;
+	case OPT_SCALE: c->scale = true; return 0;
 	case OPT_STATE: c->state = arg; return 0;
 	case OPT_STATE_MAX:
 		return opt_size("state-max", arg, 1024 * 1024, UINT64_C(1) << 40, &c->state_max);
@@ -255,6 +258,7 @@ static int start(struct nfdecode *n, const struct config *c)
 		.wait_max = DECODER_WAIT_MAX,
 		.wait_ns = DECODER_WAIT_NS,
 		.exporters = n->exporters,
+		.scale = c->scale,
 	};
 	if (getrandom(&dc.seed, sizeof dc.seed, 0) < 0)
 		dc.seed = monotonic_ns();

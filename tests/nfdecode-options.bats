@@ -72,6 +72,19 @@ gives() {
 	gives plain-v9 "$rate" "null unknown"
 }
 
+@test "scale: counters times the rate stand beside the raw ones, as large as can be, and not at all where no rate is known" {
+	numbers() { grep -oE '"(in_(bytes|pkts)(_scaled)?)":[0-9]+|\}$' out | sed -E 's/.*://' | tr '\n' ' ' | sed 's/ } */\n/g'; }
+	craft sampling-counters >in.pcap
+	nfdecode -j --scale <in.pcap 2>err >out
+	same "$(printf '%s\n' "1500 2 1500000 2000" "1500 2 1500 2" "9223372036854775808 4611686018427387904 18446744073709551615 13835058055282163712" \
+		"1500 2")" "$(numbers)"
+	nfdecode -j <in.pcap 2>err | jq -es 'length == 4 and all(.[]; has("in_bytes_scaled") or has("in_pkts_scaled") | not)'
+	craft sampled-v5 | nfdecode -j --scale 2>err | jq -es 'length == 1 and .[0].in_bytes_scaled == 100000 and .[0].in_pkts_scaled == 1000'
+	craft sampling-34 | nfdecode -j --scale 2>err | jq -es 'length == 1 and .[0].in_bytes_scaled == 34000 and .[0].in_pkts_scaled == 340'
+	echo '192.0.2.1: {sampling: 10}' >exporters.yml
+	craft plain-ipfix | nfdecode -j --scale --exporters exporters.yml 2>err | jq -es 'length == 1 and .[0].in_bytes_scaled == 10000'
+}
+
 @test "options: names and rates are kept by --state, wherever the input is cut" {
 	need_command tcpdump
 	for case in interface-domains vrf-names application-names sampling-samplers sampling-interfaces sampling-template; do

@@ -259,6 +259,13 @@ def sampling_in_records(e):
     e.v9(template(262, (8, 4), (305, 4), (306, 4)), a_set(262, bytes((10, 0, 0, 1)) + number(2) + number(98)))
 
 
+def sampling_counters(e):
+    """Rates in the records: 1 in 1000, in 1, in so many that the product is too large for 64 bits, and none."""
+    rows = b"".join(number(o, 8) + number(p, 8) + number(r) for o, p, r in
+                    ((1500, 2, 1000), (1500, 2, 1), (2**63, 2**62, 3), (1500, 2, 0)))
+    e.v9(template(263, (1, 8), (2, 8), (34, 4)), a_set(263, rows))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--from", dest="address", default="192.0.2.1")
