@@ -112,7 +112,7 @@ struct config_environment {
  * that is there, else /etc/goflow/config.yml. Borrowed or static. */
 const char *config_path(const char *given);
 
-/* Reads a file, with the environment over it, and the password files that it names. Returns 0; or
+/* Reads a file, with the environment over it, and the files that it names. Returns 0; or
  * ERR_CONFIG, with at least one error in the report. Either way the caller frees both. */
 int config_load(struct config *c, const char *path, struct config_report *r);
 

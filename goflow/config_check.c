@@ -256,7 +256,7 @@ static void check_secrets(const struct config *c, struct config_report *r)
 /* Keys of what is planned. */
 static void check_unread(const struct config *c, struct config_report *r)
 {
-	static const enum config_key keys[] = {KEY_ELEMENTS, KEY_EXPORTERS};
+	static const enum config_key keys[] = {KEY_ELEMENTS};
 	for (size_t i = 0; i < LEN(keys); i++) {
 		const struct config_value *v = &c->values[keys[i]];
 		if (v->text)

@@ -25,7 +25,8 @@ struct decoder *decoder_new(const struct decoder_config *config, decode_emit *em
 	d->emit = emit;
 	d->emit_ctx = ctx;
 	d->inner = config->inner;
-	d->exporters = exporters_new(config->state_max, config->seed);
+	d->scale = config->scale;
+	d->exporters = exporters_new(config->state_max, config->seed, config->exporters);
 	d->late = late_new(config->wait_max, config->wait_ns);
 	d->netflow5 = netflow5_template();
 	d->record.extras = malloc(TEMPLATE_FIELDS_MAX * sizeof *d->record.extras);

@@ -20,6 +20,8 @@ struct decoder_config {
 	uint64_t wait_ns; /* how long they do, in time of receipt */
 	uint64_t seed;    /* any number that others cannot guess */
 	bool inner;       /* of a sampled packet in a tunnel, the innermost IP packet is the flow (lib/dissect.h) */
+	bool scale;       /* multiply counters by the sampling rate, into fields of their own */
+	const struct exporters_file *exporters; /* what the user says of exporters; NULL: nothing. Borrowed */
 };
 
 #define DECODER_STATE_MAX (64 * 1024 * 1024)

@@ -13,18 +13,20 @@
 struct exporters {
 	size_t limit;
 	uint64_t seed;
+	const struct exporters_file *file;
 	struct exporters_usage usage;
 	struct domain *newest, *oldest;
 	struct exporter *exporters[BUCKETS];
 	struct domain *domains[BUCKETS];
 };
 
-struct exporters *exporters_new(size_t limit, uint64_t seed)
+struct exporters *exporters_new(size_t limit, uint64_t seed, const struct exporters_file *file)
 {
 	struct exporters *all = calloc(1, sizeof *all);
 	if (all) {
 		all->limit = limit;
 		all->seed = seed;
+		all->file = file;
 	}
 	return all;
 }
@@ -75,7 +77,8 @@ static void free_exporter(struct exporters *all, struct exporter *e)
 		at = &(*at)->next;
 	*at = e->next;
 	all->usage.exporters--;
-	all->usage.bytes -= sizeof *e;
+	all->usage.bytes -= sizeof *e + names_bytes(e->names);
+	names_free(e->names);
 	free(e);
 }
 
@@ -149,6 +152,7 @@ static struct exporter *new_exporter(struct exporters *all, const struct ip *add
 		return NULL;
 	struct exporter **bucket = &all->exporters[address_bucket(all, address)];
 	e->address = *address;
+	e->settings = exporters_file_find(all->file, address);
 	e->next = *bucket;
 	*bucket = e;
 	all->usage.exporters++;
@@ -207,6 +211,25 @@ struct domain *exporters_domain(
 	unlink_use(all, domain);
 	link_newest(all, domain);
 	return domain;
+}
+
+void exporter_name_put(struct exporters *all, struct exporter *e, const struct name_key *key,
+	const struct text *text, bool evict)
+{
+	size_t before = names_bytes(e->names), more = NAMES_EMPTY_BYTES + name_bytes(text->len);
+	if (evict ? !make_room(all, more) : all->usage.bytes + more > all->limit)
+		return;
+	if (!e->names)
+		e->names = names_new(all->seed);
+	if (e->names)
+		names_put(e->names, key, text);
+	all->usage.bytes += names_bytes(e->names) - before;
+}
+
+void exporter_met(struct exporter *e, uint32_t quirks)
+{
+	for (; quirks; quirks &= quirks - 1)
+		e->quirks[__builtin_ctz(quirks)]++;
 }
 
 struct template *domain_template(const struct domain *domain, uint16_t id)

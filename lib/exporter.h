@@ -8,6 +8,8 @@
 
 #include "lib/datagram.h"
 #include "lib/err.h"
+#include "lib/exporters_file.h"
+#include "lib/names.h"
 #include "lib/sampling.h"
 #include "lib/template.h"
 
@@ -16,11 +18,14 @@
 struct exporter {
 	struct exporter *next; /* in its bucket */
 	struct ip address;
+	struct exporter_settings settings; /* what the user's file says of it */
 	uint32_t domains, template_count; /* how many it has */
 	uint16_t versions;                /* seen: the bits of exporter_version_bit */
 	uint8_t sampling_source;          /* of its last record, and the rate; 0: none */
 	uint32_t sampling_rate;
 	struct samplers samplers;
+	struct names *names;              /* owned; NULL: it announced none */
+	uint64_t quirks[QUIRK_COUNT];     /* how often each was met */
 	struct instant last_seen;
 	uint64_t datagrams, flows, option_records;
 	uint64_t lost_datagrams, lost_records; /* by sequence numbers; records are an estimate for v9 */
@@ -54,8 +59,8 @@ struct domain {
 struct exporters; /* all of them */
 
 /* At most `limit` bytes of domains, exporters and templates; the seed keeps attackers from choosing
- * buckets. NULL: no memory. */
-struct exporters *exporters_new(size_t limit, uint64_t seed);
+ * buckets. `file` (borrowed) tells about exporters what they do not; NULL: nothing. NULL: no memory. */
+struct exporters *exporters_new(size_t limit, uint64_t seed, const struct exporters_file *file);
 void exporters_free(struct exporters *all);
 
 /* Forgets all of them. */
@@ -70,6 +75,14 @@ unsigned exporter_version_bit(uint8_t version);
 
 /* The exporter of that address, or NULL. */
 struct exporter *exporters_find(const struct exporters *all, const struct ip *address);
+
+/* Remembers a name that an exporter announced, where there is room for it. With `evict`, which the exporter
+ * of the newest domain alone may have, others are forgotten for that. */
+void exporter_name_put(struct exporters *all, struct exporter *e, const struct name_key *key,
+	const struct text *text, bool evict);
+
+/* Counts each quirk of a set. */
+void exporter_met(struct exporter *e, uint32_t quirks);
 
 /* The template of that id, or NULL. */
 struct template *domain_template(const struct domain *domain, uint16_t id);

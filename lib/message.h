@@ -15,6 +15,7 @@ struct decoder {
 	void *emit_ctx;
 	const struct decode_trace *trace;
 	bool inner; /* the flow of a tunnelled packet is the innermost */
+	bool scale;
 	struct decode_counts counts;
 	struct template *netflow5;                           /* its fixed record, as a template */
 	struct record record;                                /* the one being filled */
@@ -39,6 +40,7 @@ struct message {
 	struct message_header header;
 	struct pending *pending;
 	struct plan_times times;
+	unsigned joins;               /* what join_record has to do with the records of the set in hand */
 	uint64_t shared[FIELD_WORDS]; /* fields set by the header, for all its records */
 	enum sequence_verdict verdict;
 	bool defined;       /* it brought templates */
@@ -76,8 +78,8 @@ void message_share(struct message *m, enum field_id id);
 /* Takes that back. */
 void message_unshare(struct message *m, enum field_id id);
 
-/* For a protocol without templates: all that the message's records share has been said. */
-void message_share_done(struct message *m);
+/* All that the message's records by this template share has been said; NULL: they have none. */
+void message_share_done(struct message *m, const struct template *t);
 
 /* For one: m->decoder->record becomes a new record with what is shared. */
 void message_blank(struct message *m);

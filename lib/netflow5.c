@@ -3,10 +3,9 @@
 #include "lib/base.h"
 #include "lib/message.h"
 
-#define RECORD_LEN     48
-#define SAMPLING_MASK  0x3fff /* the two bits above it are the sampling mode */
-#define SOURCE_UNKNOWN 1
-#define SOURCE_HEADER  2
+#define RECORD_LEN    48
+#define SAMPLING_MASK 0x3fff /* the two bits above it are the sampling mode */
+#define SOURCE_HEADER 2
 
 struct template *netflow5_template(void)
 {
@@ -36,14 +35,15 @@ struct template *netflow5_template(void)
 	return template_compile(0, defs, LEN(defs), 0, false, &err);
 }
 
-/* The header's sampling rate; 0 means that it says nothing. */
+/* The header's sampling rate; 0 means that it says nothing, and others are asked. */
 static void share_sampling(struct message *m, uint16_t sampling)
 {
 	struct record *r = &m->decoder->record;
+	if (!(sampling & SAMPLING_MASK))
+		return;
 	r->sampling_rate = sampling & SAMPLING_MASK;
-	if (r->sampling_rate)
-		message_share(m, FIELD_sampling_rate);
-	r->sampling_source = r->sampling_rate ? SOURCE_HEADER : SOURCE_UNKNOWN;
+	r->sampling_source = SOURCE_HEADER;
+	message_share(m, FIELD_sampling_rate);
 	message_share(m, FIELD_sampling_source);
 }
 

@@ -269,7 +269,7 @@ static void share_head(struct message *m, const struct head *h)
 {
 	message_unshare(m, FIELD_export_time); /* there is none */
 	m->decoder->record.obs_domain = h->sub_agent;
-	message_share_done(m);
+	message_share_done(m, NULL);
 }
 
 int sflow_decode(struct decoder *d, const struct datagram *dg, struct cursor c)

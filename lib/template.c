@@ -7,8 +7,10 @@
 #include "lib/err.h"
 #include "lib/section.h"
 
-#define IE_SYSINIT 160
-#define NOBODY     UINT16_MAX
+#define IE_SYSINIT      160
+#define IE_PACKET_SPACE 306
+#define IE_POPULATION   310
+#define NOBODY          UINT16_MAX
 
 /* Which template field fills which record field. */
 struct claims {
@@ -215,6 +217,17 @@ static void add_extras(struct template *t, bool *claimed)
 	}
 }
 
+/* Whether records tell their rate by samplingPacketSpace or samplingPopulation, which take another
+ * element beside them. */
+static bool has_sampling_pair(const struct template *t)
+{
+	for (size_t i = 0; i < t->field_count; i++)
+		if (t->fields[i].pen == 0 &&
+			(t->fields[i].id == IE_PACKET_SPACE || t->fields[i].id == IE_POPULATION))
+			return true;
+	return false;
+}
+
 static void set_offsets(struct template *t)
 {
 	uint32_t offset = 0;
@@ -279,8 +292,8 @@ struct template *template_compile(uint16_t id, const struct template_field *defs
 	stake_claims(&claims, defs, field_count);
 	add_claims(t, &claims, claimed);
 	order_steps(t);
-	t->own_sampling =
-		claims.by[FIELD_sampling_rate] != NOBODY || claims.by[FIELD_sampler_id] != NOBODY;
+	t->own_sampling = claims.by[FIELD_sampling_rate] != NOBODY ||
+			  claims.by[FIELD_sampler_id] != NOBODY || has_sampling_pair(t);
 	t->section = has_section(t);
 	add_extras(t, claimed);
 	set_offsets(t);

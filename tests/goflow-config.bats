@@ -10,7 +10,8 @@ setup() {
 # The example with every setting that it only mentions, and a password that is looked for in what is printed.
 full() {
 	(umask 077 && echo correct-horse >password)
-	sed -E "s/#([A-Za-z_.]+:)/\1/; s,/etc/goflow/sql-password,$PWD/password,
+	echo '192.0.2.1: {name: edge-1, sampling: 1000}' >exporters.yml
+	sed -E "s/#([A-Za-z_.]+:)/\1/; s,/etc/goflow/sql-password,$PWD/password,; s,/etc/goflow/exporters,$PWD/exporters,
 		s/((SQL|SASL)_PASSWORD|api_token): .*/\1: correct-horse/" "$GOFLOW_ROOT/config_example.yml"
 }
 
@@ -64,7 +65,7 @@ says() {
 	same "$GOFLOW_ROOT/config_example.yml: ok, 5 backends, 3 frontends" "$output"
 	full >full.yml
 	goflow check-config -c full.yml 2>warnings
-	same 5 "$(wc -l <warnings)" "$(cat warnings)" # secrets, and files that are not read yet
+	same 4 "$(wc -l <warnings)" "$(cat warnings)" # secrets, and a file that is not read yet
 	# what stands there as a default is one
 	goflow check-config -j -c "$GOFLOW_ROOT/config_example.yml" | jq -S '[paths(has("value")?) as $p |
 		getpath($p) | select(.from == "default") | {path: ($p | join(".")), value}]' >defaults
@@ -249,6 +250,22 @@ says() {
 	run timeout 10 goflow check-config -c c.yml
 	same 78 "$status"
 	[[ $output == *"found more than 65536 keys, with aliases, expected fewer"* ]] || fail "$output"
+}
+
+@test "the file of exporters is read too, and what is wrong with it is said at the key that names it" {
+	kafka 'KAFKA_SERVER: k:9092' 'KAFKA_TOPIC: flows' >c.yml
+	echo "exporters: $PWD/exporters.yml" >>c.yml
+	printf '192.0.2.1:\n  sampling: often\n' >exporters.yml
+	check c.yml
+	same 78 "$status"
+	says "error goflow: c.yml:10:12: exporters: $PWD/exporters.yml:2:13: 192.0.2.1.sampling: found \"often\", expected a whole number from 1 to 4294967295"
+	rm exporters.yml
+	check c.yml
+	same 78 "$status"
+	says "error goflow: c.yml:10:12: exporters: $PWD/exporters.yml: No such file or directory"
+	echo '192.0.2.1: {sampling: 1000}' >exporters.yml
+	check c.yml
+	same 0 "$status" "$output"
 }
 
 @test "a file that is missing, a folder, unreadable, empty, huge, no UTF-8 or two documents" {

@@ -18,6 +18,17 @@ setup() { daemon_setup; }
 	grep -q 'totals pipeline=netflow backend=local records=3000 stored=3000 lost=0 not_read=0' err
 }
 
+@test "goflow: the file of exporters names them in the records" {
+	one_backend
+	echo "exporters: $PWD/exporters.yml" >>config.yml
+	echo '127.0.0.0/8: {name: edge-1, sampling: 1000}' >exporters.yml
+	daemon -c config.yml
+	load_flows 300
+	wait_for 10 stored 300
+	drained
+	same "edge-1|300" "$(sqlite3 flows.sqlite 'SELECT exporter_name, count(*) FROM goflow_records GROUP BY 1')"
+}
+
 @test "goflow: what was received when it is told to end is stored before it ends" {
 	one_backend
 	daemon -c config.yml

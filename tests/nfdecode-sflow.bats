@@ -179,3 +179,11 @@ RAW="[1,1,118,4,{\"data\":\"$FRAME\"}]"
 	grep -Eq '^ +[0-9]+  0000001e +src_vlan +30$' text
 	grep -q -- '-> {"received".*"src_ip":"10.0.0.1"' text
 }
+
+@test "sFlow: names by the exporters file, and scaled counters" {
+	printf '192.0.2.1: {name: leaf1, interfaces: {3: xe-0/0/3}}\n' >exporters.yml
+	datagram "$(packet "$RAW")" | sflow --exporters exporters.yml --scale
+	is '[.exporter_name, .in_if_name, .out_if_name, .in_bytes_scaled, .in_pkts_scaled]' '["leaf1","xe-0/0/3",null,60416,512]'
+	nfdecode --exporters exporters.yml --scale <sflow.pcap 2>/dev/null | reframe -j >again
+	cmp lines again
+}

@@ -47,6 +47,12 @@ for path in sorted((root / "examples").glob("*.pcap")):
     message = run("reframe", "-p", data=flows)
     save("proto", path.stem, message[2:2 + (message[0] & 0x7f) + (message[1] << 7)])  # the first, without its length
 
+for case in "interface-domains", "application-names", "sampling-interfaces":
+    with tempfile.TemporaryDirectory() as folder:
+        state = pathlib.Path(folder) / "state"
+        run("nfdecode", "--state", str(state), data=run(sys.executable, str(tools / "craft.py"), case))
+        save("state", case, state.read_bytes())
+
 for form in "le-us", "le-ns", "be-us", "be-ns":
     save("pcapio", form, run(sys.executable, str(tools / "exports.py"), form, "2"))
 save("stream", "three-records",

@@ -16,7 +16,7 @@ static struct exporters *all;
 static int setup(void **state)
 {
 	(void)state;
-	all = exporters_new(PLENTY, 12345);
+	all = exporters_new(PLENTY, 12345, NULL);
 	return all ? 0 : -1;
 }
 
@@ -30,7 +30,7 @@ static int teardown(void **state)
 static void with_limit(size_t limit)
 {
 	exporters_free(all);
-	all = exporters_new(limit, 1);
+	all = exporters_new(limit, 1, NULL);
 	assert_non_null(all);
 }
 
