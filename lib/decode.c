@@ -26,7 +26,7 @@ struct decoder *decoder_new(const struct decoder_config *config, decode_emit *em
 	d->exporters = exporters_new(config->state_max, config->seed);
 	d->late = late_new(config->wait_max, config->wait_ns);
 	d->netflow5 = netflow5_template();
-	d->record.extras = malloc(TEMPLATE_FIELDS_MAX * sizeof *d->record.extras);
+	d->record.extras = malloc(RECORD_EXTRAS_MAX * sizeof *d->record.extras);
 	if (!d->exporters || !d->late || !d->netflow5 || !d->record.extras) {
 		decoder_free(d);
 		return NULL;

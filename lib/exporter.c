@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base.h"
+#include "lib/hash.h"
 
 #define BUCKETS          4096
 #define DOMAIN_BYTES_MAX (1024 * 1024) /* of templates in one domain */
@@ -29,24 +30,16 @@ struct exporters *exporters_new(size_t limit, uint64_t seed)
 	return all;
 }
 
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-	h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
-	return h ^ h >> 32;
-}
-
 static size_t address_bucket(const struct exporters *all, const struct ip *a)
 {
-	uint64_t half[2];
-	memcpy(half, a->b, sizeof half);
-	return mix(mix(all->seed, half[0]), half[1]) % BUCKETS;
+	return hash_ip(all->seed, a) % BUCKETS;
 }
 
 static size_t domain_bucket(const struct exporters *all, const struct exporter *e, uint16_t port,
 	uint8_t version, uint32_t id)
 {
 	uint64_t key = (uint64_t)id << 32 | (uint64_t)port << 8 | version;
-	return mix(mix(all->seed, (uintptr_t)e), key) % BUCKETS;
+	return hash_mix(hash_mix(all->seed, (uintptr_t)e), key) % BUCKETS;
 }
 
 static void unlink_use(struct exporters *all, struct domain *d)

@@ -16,6 +16,7 @@ struct held {
 	struct held *next;
 	struct pending *of;
 	struct datagram datagram; /* its data are the set's contents */
+	uint64_t since_ns;        /* that it has waited from */
 	struct message_header header;
 	struct plan_times times;
 	uint16_t id;
@@ -103,8 +104,13 @@ static void done_with(struct decoder *d, struct held *h, int err)
 void late_expire(struct decoder *d, uint64_t now_ns)
 {
 	struct late *l = d->late;
-	while (l->oldest && l->oldest->datagram.received.ns + l->max_ns < now_ns)
-		done_with(d, take_out(l, &l->oldest), ERR_NO_TEMPLATE);
+	for (struct held *h; (h = l->oldest);
+		done_with(d, take_out(l, &l->oldest), ERR_NO_TEMPLATE)) {
+		if (h->since_ns > now_ns)
+			h->since_ns = now_ns; /* the clock was set back: it begins to wait now */
+		if (now_ns - h->since_ns <= l->max_ns)
+			return;
+	}
 }
 
 static void make_room(struct decoder *d, size_t bytes)
@@ -133,6 +139,7 @@ static struct held *copy_of(const struct message *m, uint16_t id, struct cursor 
 		.datagram = *m->datagram,
 		.header = m->header,
 		.times = m->times,
+		.since_ns = m->datagram->received.ns,
 		.id = id,
 		.len = len,
 	};
@@ -334,6 +341,7 @@ static int read_held(struct decoder *d, struct cursor *c, struct pending **last)
 		return ERR_MEMORY;
 	}
 	*h = head;
+	h->since_ns = head.datagram.received.ns;
 	memcpy(h->bytes, bytes, h->len);
 	h->datagram.data = h->bytes;
 	h->datagram.len = h->len;

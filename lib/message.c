@@ -264,6 +264,8 @@ static void data_set(struct message *m, const uint8_t *at, uint16_t id, struct c
 		message_data(m, t, set);
 		return;
 	}
+	if (cursor_left(&set) == 0)
+		return; /* nothing that could wait */
 	m->exact = false;
 	if (!late_hold(m, id, set))
 		message_fault(m, at, ERR_NO_TEMPLATE);

@@ -241,10 +241,8 @@ static int get_exporter(struct decoder *d, struct cursor *c)
 	struct exporter *e = exporters_find(d->exporters, &address);
 	struct samplers *s = e ? &e->samplers : &passed_over;
 	uint32_t count = cursor_u32(c);
-	if (count > SAMPLERS_MAX)
-		return ERR_STATE_DAMAGED;
 	s->count = count;
-	for (uint32_t i = 0; i < count && cursor_ok(c); i++) {
+	for (uint32_t i = 0; i < count && i < SAMPLERS_MAX && cursor_ok(c); i++) {
 		s->list[i].domain = cursor_u32(c);
 		s->list[i].has_id = cursor_u8(c);
 		s->list[i].id = cursor_u64(c);

@@ -191,46 +191,107 @@ static bool same_element(const struct template_field *a, const struct template_f
 	return a->id == b->id && a->pen == b->pen;
 }
 
-/* What is left over becomes extras, those of one element next to each other. */
-static void add_extras(struct template *t, bool *claimed)
+/* A template field on its way into the order in which extras stand. */
+struct place {
+	struct template_field field;
+	uint16_t index, first; /* in the template: its own, and that of its element */
+	bool alone;            /* no field of its element joins the extras by its value */
+};
+
+static int by_element(const void *a, const void *b)
 {
+	const struct place *p = a, *q = b;
+	if (p->field.pen != q->field.pen)
+		return p->field.pen < q->field.pen ? -1 : 1;
+	if (p->field.id != q->field.id)
+		return p->field.id < q->field.id ? -1 : 1;
+	return p->index < q->index ? -1 : p->index > q->index;
+}
+
+static int by_first(const void *a, const void *b)
+{
+	const struct place *p = a, *q = b;
+	if (p->alone != q->alone)
+		return p->alone ? 1 : -1;
+	if (p->first != q->first)
+		return p->first < q->first ? -1 : 1;
+	return p->index < q->index ? -1 : p->index > q->index;
+}
+
+/* The fields that join the extras where their values do not fit. */
+static void find_misfits(const struct template *t, bool *misfits)
+{
+	for (size_t s = 0; s < t->step_count; s++)
+		if (t->steps[s].op >= STEP_CONDITIONAL) {
+			misfits[t->steps[s].index] = true;
+			if (t->steps[s].partner != NOBODY)
+				misfits[t->steps[s].partner] = true;
+		}
+}
+
+/* The template's fields, those of one element next to each other, in the order of their first;
+ * elements of misfits come before the others. */
+static void find_places(const struct template *t, struct place *places)
+{
+	bool misfits[TEMPLATE_FIELDS_MAX] = {false};
+	size_t n = t->field_count, end;
+	find_misfits(t, misfits);
+	for (size_t i = 0; i < n; i++)
+		places[i] = (struct place){.field = t->fields[i], .index = (uint16_t)i};
+	qsort(places, n, sizeof *places, by_element);
+	for (size_t i = 0; i < n; i = end) {
+		bool alone = true;
+		for (end = i; end < n && same_element(&places[i].field, &places[end].field); end++)
+			alone &= !misfits[places[end].index];
+		for (size_t k = i; k < end; k++) {
+			places[k].first = places[i].index;
+			places[k].alone = alone;
+		}
+	}
+	qsort(places, n, sizeof *places, by_first);
+}
+
+/* What no field claims becomes extras. */
+static void add_extras(struct template *t, const bool *claimed)
+{
+	struct place places[TEMPLATE_FIELDS_MAX];
+	find_places(t, places);
+	t->first_alone = t->step_count;
 	for (size_t i = 0; i < t->field_count; i++) {
-		if (claimed[i] || t->fields[i].len == 0 || t->fields[i].pen == PEN_PADDING)
-			continue;
-		for (size_t k = i; k < t->field_count; k++)
-			if (!claimed[k] && same_element(&t->fields[i], &t->fields[k])) {
-				if (t->fields[k].len)
-					add_step(t, STEP_EXTRA, k);
-				claimed[k] = true;
-			}
+		const struct place *p = &places[i];
+		bool padding = t->id == 0 && p->field.pen == PEN_PADDING;
+		if (!claimed[p->index] && p->field.len && !padding)
+			add_step(t, STEP_EXTRA, p->index);
+		if (!p->alone)
+			t->first_alone = t->step_count;
 	}
 }
 
 static void set_offsets(struct template *t)
 {
-	uint32_t offset = 0;
-	for (size_t i = 0; i < t->field_count; i++)
-		offset += t->fields[i].len;
+	uint32_t offsets[TEMPLATE_FIELDS_MAX], offset = 0;
 	if (t->variable)
 		return;
-	for (size_t s = 0; s < t->step_count; s++) {
-		offset = 0;
-		for (size_t i = 0; i < t->steps[s].index; i++)
-			offset += t->fields[i].len;
-		t->steps[s].offset = offset;
+	for (size_t i = 0; i < t->field_count; i++) {
+		offsets[i] = offset;
+		offset += t->fields[i].len;
 	}
+	for (size_t s = 0; s < t->step_count; s++)
+		t->steps[s].offset = offsets[t->steps[s].index];
 }
 
-/* The length of a record, each variable field counted by its shortest form; 0: empty records. */
+/* The length of a record, each variable field counted by its shortest form; 0: empty records, or
+ * too many fields of no length. */
 static uint32_t least_length(const struct template_field *defs, size_t count, bool *variable)
 {
-	uint32_t len = 0;
+	uint32_t len = 0, empty = 0;
 	for (size_t i = 0; i < count; i++) {
 		bool v = defs[i].len == TEMPLATE_VARIABLE;
 		*variable |= v;
 		len += v ? 1 : defs[i].len;
+		empty += defs[i].len == 0;
 	}
-	return len;
+	return empty <= TEMPLATE_EMPTY_MAX ? len : 0;
 }
 
 struct template *template_compile(uint16_t id, const struct template_field *defs,

@@ -495,6 +495,90 @@ static void test_variable_fields_in_v9(void **state)
 	assert_int_equal(f.got[0].src_port, 80);
 }
 
+/* Enterprise numbers that stand for something else within, sent by an exporter: elements like any.
+ */
+static void test_reserved_enterprise_numbers(void **state)
+{
+	static const struct template_field defs[] = {
+		{PEN_PADDING, 5, 2}, {PEN_SCOPE, 1, 2}, {0, 7, 2}};
+	(void)state;
+	IPFIX(0);
+	define_ipfix(256, defs, LEN(defs));
+	set_begin(&f.m, 256);
+	put(&f.m, 2, 0x0102);
+	put(&f.m, 2, 0x0304);
+	put(&f.m, 2, 53);
+	set_end(&f.m, 0);
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.got[0].extra_count, 2);
+	assert_int_equal(f.got[0].extras[0].pen, PEN_PADDING);
+	assert_memory_equal(f.got[0].extras[0].bytes, "\1\2", 2);
+	assert_int_equal(f.got[0].src_port, 53);
+}
+
+/* Fields of no length cost time and no octets: a few are taken (Q5), many are no template. */
+static void test_fields_of_no_length(void **state)
+{
+	struct template_field defs[TEMPLATE_EMPTY_MAX + 2] = {{0, 7, 2}};
+	(void)state;
+	for (size_t i = 1; i < LEN(defs); i++)
+		defs[i] = (struct template_field){0, 8, 0};
+	IPFIX(0);
+	define_ipfix(256, defs, LEN(defs) - 1);
+	set_begin(&f.m, 256);
+	put(&f.m, 2, 53);
+	put(&f.m, 2, 54);
+	set_end(&f.m, 0);
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.count, 2);
+	IPFIX(2);
+	define_ipfix(257, defs, LEN(defs));
+	assert_int_equal(FEED_IPFIX(), ERR_BAD_TEMPLATE);
+}
+
+/* A set of an unknown template with nothing in it: there is nothing to wait for. */
+static void test_empty_sets_do_not_wait(void **state)
+{
+	(void)state;
+	IPFIX(0);
+	for (int i = 0; i < 100; i++) {
+		set_begin(&f.m, 300);
+		set_end(&f.m, 0);
+	}
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(counts()->waiting, 0);
+}
+
+/* What was received before the clock was set back waits as long as others do, and no longer. */
+static void test_waiting_when_the_clock_is_set_back(void **state)
+{
+	const uint64_t now = RECEIVED;
+	(void)state;
+	begin_with((struct decoder_config){
+		.state_max = DECODER_STATE_MAX, .wait_max = 65536, .wait_ns = 10 * NS_PER_S});
+	for (int round = 0; round < 2; round++) {
+		f.from.received.ns = round ? now + 1000 * NS_PER_S : UINT64_MAX - 5;
+		IPFIX(0);
+		put_ports(300, 1, 1);
+		assert_int_equal(FEED_IPFIX(), 1);
+	}
+	f.from.received.ns = now;
+	IPFIX(0);
+	put_ports(300, 1, 1);
+	assert_int_equal(FEED_IPFIX(), 1);
+	assert_int_equal(counts()->waiting, 3);
+	f.from.received.ns = now + 9 * NS_PER_S;
+	IPFIX(0);
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(counts()->waiting, 3);
+	f.from.received.ns = now + 30 * NS_PER_S;
+	assert_int_equal(FEED_IPFIX(), 0);
+	f.from.received.ns = now + 45 * NS_PER_S;
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(counts()->waiting, 0);
+	assert_int_equal(undecodable(ERR_NO_TEMPLATE), 3);
+}
+
 /* Padding
  * ------------------------------------------------------------------------------------------ */
 
@@ -1473,6 +1557,10 @@ int main(void)
 		TEST(test_withdrawals),
 		TEST(test_enterprise_and_variable_fields),
 		TEST(test_variable_fields_in_v9),
+		TEST(test_reserved_enterprise_numbers),
+		TEST(test_fields_of_no_length),
+		TEST(test_empty_sets_do_not_wait),
+		TEST(test_waiting_when_the_clock_is_set_back),
 		TEST(test_padding_of_data_sets),
 		TEST(test_padding_of_template_sets),
 		TEST(test_padding_of_datagrams),

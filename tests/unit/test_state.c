@@ -240,6 +240,35 @@ static void test_fingerprint_knows_changes_from_use(void **state)
 	decoder_free(d);
 }
 
+/* An exporter that has announced more samplers than are remembered: the state is read back all the
+ * same. */
+static void test_more_samplers_than_are_remembered(void **state)
+{
+	(void)state;
+	struct seen seen = {0, 0};
+	struct bytes b = {.at = NULL};
+	uint64_t fingerprint;
+	struct decoder *d = decoder_with(1 << 20, &seen), *again = decoder_with(1 << 20, &seen);
+	uint8_t copy[sizeof options];
+	struct datagram dg = {
+		.src_port = 1, .len = sizeof copy, .sent_len = sizeof copy, .data = copy};
+	memcpy(copy, options, sizeof copy);
+	copy[3] = sizeof copy;
+	for (uint8_t i = 0; i < SAMPLERS_MAX + 8; i++) {
+		copy[15] = i; /* the domain */
+		assert_int_equal(decode(d, &dg), 0);
+	}
+	assert_int_equal(state_write(d, STATE_WHOLE, &b, &fingerprint), 0);
+	assert_int_equal(state_read(again, b.at, b.len), 0);
+	const struct samplers *a = &exporters_find(decoder_exporters(d), &dg.src)->samplers;
+	const struct samplers *c = &exporters_find(decoder_exporters(again), &dg.src)->samplers;
+	assert_int_equal(a->count, SAMPLERS_MAX + 8);
+	assert_memory_equal(a, c, sizeof *a);
+	free(b.at);
+	decoder_free(d);
+	decoder_free(again);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_lasting_leaves_out_what_ages),
 		cmocka_unit_test(test_less_room_keeps_the_newest),
 		cmocka_unit_test(test_fingerprint_knows_changes_from_use),
+		cmocka_unit_test(test_more_samplers_than_are_remembered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
