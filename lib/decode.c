@@ -23,7 +23,12 @@ struct decoder *decoder_new(const struct decoder_config *config, decode_emit *em
 		return NULL;
 	d->emit = emit;
 	d->emit_ctx = ctx;
-	d->exporters = exporters_new(config->state_max, config->seed);
+	d->exporters = exporters_new(&(struct exporters_config){
+		.limit = config->state_max - config->wait_max,
+		.exporter_max = config->exporter_max,
+		.lifetime_ns = config->lifetime_ns,
+		.seed = config->seed,
+	});
 	d->late = late_new(config->wait_max, config->wait_ns);
 	d->netflow5 = netflow5_template();
 	d->record.extras = malloc(RECORD_EXTRAS_MAX * sizeof *d->record.extras);

@@ -195,7 +195,7 @@ static bool is_of(const struct held *h, const struct domain *domain)
 }
 
 static void decode_held(
-	struct decoder *d, struct domain *domain, struct held *h, struct template *t)
+	struct decoder *d, struct domain *domain, struct held *h, struct announced *a)
 {
 	struct message m;
 	struct cursor set = cursor_over(h->bytes, h->len);
@@ -205,7 +205,8 @@ static void decode_held(
 	if (d->trace)
 		d->trace->set(d->trace->ctx, 0, h->id, 4 + (size_t)h->len,
 			"data that waited for its template");
-	message_data(&m, t, set);
+	message_data(&m, a->template, set);
+	a->records += m.records;
 	message_count_flows(&m);
 	done_with(d, h, m.err);
 }
@@ -214,9 +215,11 @@ void late_release(struct decoder *d, struct domain *domain)
 {
 	struct held **at = &d->late->oldest;
 	while (*at) {
-		struct template *t = is_of(*at, domain) ? domain_template(domain, (*at)->id) : NULL;
-		if (t)
-			decode_held(d, domain, take_out(d->late, at), t);
+		struct announced *a = NULL;
+		if (is_of(*at, domain))
+			a = announced_get(d->exporters, domain, (*at)->id);
+		if (a)
+			decode_held(d, domain, take_out(d->late, at), a);
 		else
 			at = &(*at)->next;
 	}

@@ -2,16 +2,17 @@
  * ended: templates, sampling rates, sequence numbers, and data sets that wait for their templates.
  *
  * All integers are big-endian. A header: "GFSTATE" and a zero byte, version (4 bytes), length of what
- * follows the header (8), CRC-32C over all of the header before it and what follows it (4). Then three lists,
- * each behind its number of entries (4): domains with their templates, the least recently used first;
- * exporters with their samplers; waiting data sets in their order. Counters are of a run, not state. */
+ * follows the header (8), CRC-32C over all of the header before it and what follows it (4). Then four lists,
+ * each behind its number of entries (4): definitions of templates; domains with their templates, by the
+ * number of their definitions, the least recently used first; exporters with their samplers; waiting data sets in
+ * their order. Counters are of a run, not state. */
 #ifndef GOFLOW_STATE_H
 #define GOFLOW_STATE_H
 
 #include "lib/bytes.h"
 #include "lib/decode.h"
 
-#define STATE_VERSION     1
+#define STATE_VERSION     2
 #define STATE_HEADER_SIZE 24
 
 /* How much of it. What the next datagram makes wrong (sequence numbers, what waits) is for the end alone:

@@ -294,11 +294,43 @@ static uint32_t least_length(const struct template_field *defs, size_t count, bo
 	return empty <= TEMPLATE_EMPTY_MAX ? len : 0;
 }
 
-struct template *template_compile(uint16_t id, const struct template_field *defs,
-	size_t field_count, uint16_t scope_count, bool options, int *err)
+/* What is kept of t, which has room for more steps, in a block of its own size; NULL: no memory. */
+static struct template *fitted(const struct template *t)
+{
+	size_t fields_size = t->field_count * sizeof *t->fields;
+	size_t bytes = sizeof *t + fields_size + t->step_count * sizeof *t->steps;
+	struct template *own = malloc(bytes);
+	if (!own)
+		return NULL;
+	*own = *t;
+	own->fields = (struct template_field *)(own + 1);
+	own->steps = (struct step *)(own->fields + t->field_count);
+	own->bytes = (uint32_t)(bytes + BLOCK_OVERHEAD);
+	memcpy(own->fields, t->fields, fields_size);
+	memcpy(own->steps, t->steps, t->step_count * sizeof *t->steps);
+	return own;
+}
+
+static void make_plan(struct template *t)
 {
 	bool claimed[TEMPLATE_FIELDS_MAX] = {false};
 	struct claims claims;
+	stake_claims(&claims, t->fields, t->field_count);
+	add_claims(t, &claims, claimed);
+	order_steps(t);
+	t->own_sampling =
+		claims.by[FIELD_sampling_rate] != NOBODY || claims.by[FIELD_sampler_id] != NOBODY;
+	add_extras(t, claimed);
+	set_offsets(t);
+}
+
+struct template *template_compile(uint16_t id, const struct template_field *defs,
+	size_t field_count, uint16_t scope_count, bool options, int *err)
+{
+	/* one step a field, one more for element 160, and one more for each that fills two fields
+	 */
+	struct step steps[2 * TEMPLATE_FIELDS_MAX + FIELD_COUNT];
+	struct template_field fields_copy[TEMPLATE_FIELDS_MAX];
 	bool variable = false;
 
 	*err = ERR_STATE_LIMIT;
@@ -308,34 +340,21 @@ struct template *template_compile(uint16_t id, const struct template_field *defs
 	uint32_t len = least_length(defs, field_count, &variable);
 	if (len == 0)
 		return NULL;
-	/* one step a field, one more for element 160, and one more for each that fills two fields
-	 */
-	size_t steps_max = 2 * field_count + FIELD_COUNT;
-	size_t bytes = sizeof(struct template) + field_count * sizeof *defs +
-		       steps_max * sizeof(struct step);
-	struct template *t = calloc(1, bytes);
-	*err = ERR_MEMORY;
-	if (!t)
-		return NULL;
-	*err = 0;
-	t->id = id;
-	t->options = options;
-	t->scope_count = scope_count;
-	t->field_count = (uint16_t)field_count;
-	t->variable = variable;
-	t->record_len = len;
-	t->bytes = bytes;
-	t->steps = (struct step *)(t + 1);
-	t->fields = (struct template_field *)(t->steps + steps_max);
-	memcpy(t->fields, defs, field_count * sizeof *defs);
-	stake_claims(&claims, defs, field_count);
-	add_claims(t, &claims, claimed);
-	order_steps(t);
-	t->own_sampling =
-		claims.by[FIELD_sampling_rate] != NOBODY || claims.by[FIELD_sampler_id] != NOBODY;
-	add_extras(t, claimed);
-	set_offsets(t);
-	return t;
+	memcpy(fields_copy, defs, field_count * sizeof *defs);
+	struct template t = {
+		.id = id,
+		.options = options,
+		.scope_count = scope_count,
+		.field_count = (uint16_t)field_count,
+		.variable = variable,
+		.record_len = len,
+		.steps = steps,
+		.fields = fields_copy,
+	};
+	make_plan(&t);
+	struct template *own = fitted(&t);
+	*err = own ? 0 : ERR_MEMORY;
+	return own;
 }
 
 bool template_same(const struct template *t, const struct template_field *defs, size_t field_count,

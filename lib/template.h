@@ -16,6 +16,8 @@
 
 #define RECORD_EXTRAS_MAX   (TEMPLATE_FIELDS_MAX + FIELD_COUNT) /* of a record that a plan filled */
 
+#define BLOCK_OVERHEAD      16 /* octets of an allocated block beside what it holds */
+
 struct template_field {
 	uint32_t pen;
 	uint16_t id, len;
@@ -44,7 +46,9 @@ struct step {
 };
 
 struct template {
-	struct template *next; /* in its domain's bucket */
+	struct template *next; /* for lib/definitions, as are these: */
+	uint64_t hash;         /* of its definition */
+	uint32_t users, number;
 	uint16_t id, scope_count, field_count, step_count;
 	/* The steps stand in the order of their ops: where those of each unconditional op end, where the first
 	 * STEP_EXTRA is, and the first of those beside which no value of another step can come to stand. */
@@ -53,9 +57,7 @@ struct template {
 	bool own_sampling;    /* its records tell their sampling rate or sampler */
 	bool variable;        /* holds fields of variable length */
 	uint32_t record_len;  /* exact; the least, if variable; never 0 */
-	size_t bytes;         /* that it occupies */
-	uint64_t records;     /* decoded by it */
-	uint64_t seen_ns;     /* when it was last announced */
+	uint32_t bytes;       /* that it occupies, BLOCK_OVERHEAD included */
 	uint64_t present[FIELD_WORDS];   /* what every record will have */
 	struct template_field *fields;   /* in the same allocation, as are the steps */
 	struct step *steps;

@@ -74,7 +74,8 @@ static void begin_with(struct decoder_config config)
 }
 
 static const struct decoder_config usual = {.state_max = DECODER_STATE_MAX,
-	.wait_max = DECODER_WAIT_MAX,
+	.exporter_max = DECODER_EXPORTER_MAX,
+	.wait_max = DECODER_STATE_MAX / DECODER_WAIT_PART,
 	.wait_ns = DECODER_WAIT_NS,
 	.seed = 1};
 
@@ -554,8 +555,10 @@ static void test_waiting_when_the_clock_is_set_back(void **state)
 {
 	const uint64_t now = RECEIVED;
 	(void)state;
-	begin_with((struct decoder_config){
-		.state_max = DECODER_STATE_MAX, .wait_max = 65536, .wait_ns = 10 * NS_PER_S});
+	begin_with((struct decoder_config){.state_max = DECODER_STATE_MAX,
+		.exporter_max = DECODER_EXPORTER_MAX,
+		.wait_max = 65536,
+		.wait_ns = 10 * NS_PER_S});
 	for (int round = 0; round < 2; round++) {
 		f.from.received.ns = round ? now + 1000 * NS_PER_S : UINT64_MAX - 5;
 		IPFIX(0);
@@ -601,7 +604,7 @@ static void test_padding_of_data_sets(void **state)
 		assert_int_equal(FEED_IPFIX(), 0);
 		assert_int_equal(f.count, 2);
 	}
-	assert_int_equal(sender()->lost_records, 0);
+	assert_int_equal(sender()->sequence.lost_records, 0);
 }
 
 static void test_padding_of_template_sets(void **state)
@@ -1052,22 +1055,22 @@ static void test_v9_sequence(void **state)
 	send_v9(UINT32_MAX - 1, 2);
 	send_v9(UINT32_MAX, 2);
 	send_v9(0, 2); /* it goes round */
-	assert_int_equal(sender()->lost_datagrams, 0);
+	assert_int_equal(sender()->sequence.lost_datagrams, 0);
 	send_v9(3, 2); /* two are missing, of two records each as far as one can tell */
-	assert_int_equal(sender()->lost_datagrams, 2);
-	assert_int_equal(sender()->lost_records, 4);
+	assert_int_equal(sender()->sequence.lost_datagrams, 2);
+	assert_int_equal(sender()->sequence.lost_records, 4);
 	send_v9(2, 2); /* one of them was only late */
-	assert_int_equal(sender()->reordered, 1);
-	assert_int_equal(sender()->lost_datagrams, 1);
-	assert_int_equal(sender()->lost_records, 2);
+	assert_int_equal(sender()->sequence.reordered, 1);
+	assert_int_equal(sender()->sequence.lost_datagrams, 1);
+	assert_int_equal(sender()->sequence.lost_records, 2);
 	send_v9(4, 2);
-	assert_int_equal(sender()->lost_datagrams, 1);
+	assert_int_equal(sender()->sequence.lost_datagrams, 1);
 	send_v9(2000000000, 2); /* that is no gap: it began anew */
-	assert_int_equal(sender()->restarts, 1);
+	assert_int_equal(sender()->sequence.restarts, 1);
 	send_v9(2000000001, 2);
-	assert_int_equal(sender()->lost_datagrams, 1);
+	assert_int_equal(sender()->sequence.lost_datagrams, 1);
 	send_v9(5, 2);
-	assert_int_equal(sender()->restarts, 2);
+	assert_int_equal(sender()->sequence.restarts, 2);
 	assert_int_equal(sender()->template_count, 1); /* templates live on */
 	assert_int_equal(counts()->decoded, 9);
 }
@@ -1088,15 +1091,15 @@ static void test_v5_sequence(void **state)
 	(void)state;
 	send_v5(UINT32_MAX - 9, 30);
 	send_v5(20, 30);
-	assert_int_equal(sender()->lost_records, 0);
+	assert_int_equal(sender()->sequence.lost_records, 0);
 	send_v5(110, 30); /* the records from 50 on */
-	assert_int_equal(sender()->lost_records, 60);
-	assert_int_equal(sender()->lost_datagrams, 0);
+	assert_int_equal(sender()->sequence.lost_records, 60);
+	assert_int_equal(sender()->sequence.lost_datagrams, 0);
 	send_v5(80, 30);
-	assert_int_equal(sender()->reordered, 1);
-	assert_int_equal(sender()->lost_records, 30);
+	assert_int_equal(sender()->sequence.reordered, 1);
+	assert_int_equal(sender()->sequence.lost_records, 30);
 	send_v5(140, 1);
-	assert_int_equal(sender()->lost_records, 30);
+	assert_int_equal(sender()->sequence.lost_records, 30);
 }
 
 /* IPFIX counts all data records, those of options too (RFC 7011, 3.1); templates are none. */
@@ -1118,11 +1121,11 @@ static void test_ipfix_sequence(void **state)
 	IPFIX(105);
 	put_ports(256, 1, 1);
 	assert_int_equal(FEED_IPFIX(), 0);
-	assert_int_equal(sender()->lost_records, 0);
+	assert_int_equal(sender()->sequence.lost_records, 0);
 	IPFIX(116);
 	put_ports(256, 1, 1);
 	assert_int_equal(FEED_IPFIX(), 0);
-	assert_int_equal(sender()->lost_records, 10);
+	assert_int_equal(sender()->sequence.lost_records, 10);
 
 	/* how many records are in a set without its template nobody can tell: no gap is made of
 	 * that (Q31) */
@@ -1132,19 +1135,19 @@ static void test_ipfix_sequence(void **state)
 	IPFIX(121);
 	put_ports(256, 1, 1);
 	assert_int_equal(FEED_IPFIX(), 0);
-	assert_int_equal(sender()->lost_records, 10);
+	assert_int_equal(sender()->sequence.lost_records, 10);
 	IPFIX(125);
 	put_ports(256, 1, 1);
 	assert_int_equal(FEED_IPFIX(), 0);
-	assert_int_equal(sender()->lost_records, 13);
+	assert_int_equal(sender()->sequence.lost_records, 13);
 
 	/* each domain counts by itself */
 	ipfix_begin(&f.m, 8, 5000);
 	define_ipfix(256, ports, LEN(ports));
 	assert_int_equal(FEED_IPFIX(), 0);
-	assert_int_equal(sender()->lost_records, 13);
-	assert_int_equal(sender()->restarts, 0);
-	assert_int_equal(sender()->reordered, 0);
+	assert_int_equal(sender()->sequence.lost_records, 13);
+	assert_int_equal(sender()->sequence.restarts, 0);
+	assert_int_equal(sender()->sequence.reordered, 0);
 }
 
 /* Times
@@ -1307,7 +1310,7 @@ static void test_data_before_its_template(void **state)
 	assert_int_equal(counts()->decoded, 3);
 	assert_int_equal(counts()->flows, 4);
 	assert_int_equal(sender()->flows, 4);
-	assert_int_equal(sender()->lost_records, 0);
+	assert_int_equal(sender()->sequence.lost_records, 0);
 }
 
 /* The template of another domain is no help. */
@@ -1333,6 +1336,7 @@ static void test_data_waits_for_so_long(void **state)
 {
 	(void)state;
 	begin_with((struct decoder_config){.state_max = DECODER_STATE_MAX,
+		.exporter_max = DECODER_EXPORTER_MAX,
 		.wait_max = 4096,
 		.wait_ns = 10 * NS_PER_S,
 		.seed = 1});
@@ -1383,8 +1387,11 @@ static void test_a_flood_of_domains(void **state)
 	const size_t limit = 1024 * 1024;
 	struct exporters_usage usage = {0};
 	(void)state;
-	begin_with((struct decoder_config){
-		.state_max = limit, .wait_max = 4096, .wait_ns = NS_PER_S, .seed = 1});
+	begin_with((struct decoder_config){.state_max = limit,
+		.exporter_max = DECODER_EXPORTER_MAX,
+		.wait_max = 4096,
+		.wait_ns = NS_PER_S,
+		.seed = 1});
 	v9_begin(&f.m, 0, 0);
 	define_v9(256, ports, LEN(ports));
 	assert_int_equal(feed(), 0);
@@ -1417,22 +1424,27 @@ static void test_a_flood_of_templates(void **state)
 {
 	static struct template_field many[1000];
 	const size_t limit = 2 * 1024 * 1024;
-	uint64_t refused = 0;
 	(void)state;
-	begin_with((struct decoder_config){
-		.state_max = limit, .wait_max = 4096, .wait_ns = NS_PER_S, .seed = 1});
+	begin_with((struct decoder_config){.state_max = limit,
+		.exporter_max = DECODER_EXPORTER_MAX,
+		.wait_max = 4096,
+		.wait_ns = NS_PER_S,
+		.seed = 1});
 	for (size_t i = 0; i < LEN(many); i++)
 		many[i] = (struct template_field){9, (uint16_t)i, 4};
 	for (uint32_t i = 0; i < 1000; i++) {
-		IPFIX(0);
-		define_ipfix((uint16_t)(256 + i), many, LEN(many));
-		int err = FEED_IPFIX();
-		assert_true(err == 0 || err == ERR_STATE_LIMIT);
-		refused += err == ERR_STATE_LIMIT;
-		assert_in_range(exporters_usage(decoder_exporters(f.d)).bytes, 1, limit);
+		IPFIX(i);
+		define_ipfix(256, ports, LEN(ports));
+		define_ipfix((uint16_t)(257 + i), many, LEN(many));
+		put_ports(256, 1, 1);
+		assert_int_equal(FEED_IPFIX(), 0);
+		assert_int_equal(f.count, 1); /* what is in use stays */
+		assert_in_range(sender()->bytes, 1, DECODER_EXPORTER_MAX);
 	}
-	assert_true(refused + exporters_usage(decoder_exporters(f.d)).evicted > 0);
-	assert_int_equal(undecodable(ERR_STATE_LIMIT), refused);
+	struct exporters_usage usage = exporters_usage(decoder_exporters(f.d));
+	assert_int_equal(usage.templates + usage.templates_evicted, 1001);
+	assert_true(usage.templates_evicted > 0);
+	assert_int_equal(usage.exporter_max_hits, usage.templates_evicted);
 }
 
 /* What a record shares with those of its datagram is right, and share_id says when it changes. */

@@ -55,8 +55,11 @@ static void emit(void *ctx, const struct record *r)
 
 static struct decoder *decoder_with(size_t state_max, struct seen *seen)
 {
-	const struct decoder_config config = {
-		.state_max = state_max, .wait_max = 64 * 1024, .wait_ns = 60 * NS_PER_S, .seed = 3};
+	const struct decoder_config config = {.state_max = state_max,
+		.exporter_max = state_max,
+		.wait_max = state_max / 4,
+		.wait_ns = 60 * NS_PER_S,
+		.seed = 3};
 	struct decoder *d = decoder_new(&config, emit, seen);
 	assert_non_null(d);
 	return d;
@@ -119,9 +122,10 @@ static void test_any_split_is_one_run(void **state)
 		for (size_t k = 0; k < 2; k++) {
 			const struct exporter *e =
 				exporters_find(decoder_exporters(both[k]), &from);
-			lost += e ? e->lost_records : 0;
+			lost += e ? e->sequence.lost_records : 0;
 		}
-		assert_int_equal(lost, exporters_find(decoder_exporters(one), &from)->lost_records);
+		assert_int_equal(
+			lost, exporters_find(decoder_exporters(one), &from)->sequence.lost_records);
 		free(b.at);
 		decoder_free(first);
 		decoder_free(second);
@@ -182,7 +186,7 @@ static void test_lasting_leaves_out_what_ages(void **state)
 	feed(d, 4);
 	assert_int_equal(seen.records, 1);
 	const struct ip from = ip_from4((const uint8_t[]){192, 0, 2, 1});
-	assert_int_equal(exporters_find(decoder_exporters(d), &from)->lost_records, 0);
+	assert_int_equal(exporters_find(decoder_exporters(d), &from)->sequence.lost_records, 0);
 	free(b.at);
 	decoder_free(d);
 }
