@@ -29,7 +29,7 @@ struct decoder *decoder_new(const struct decoder_config *config, decode_emit *em
 		.lifetime_ns = config->lifetime_ns,
 		.seed = config->seed,
 	});
-	d->late = late_new(config->wait_max, config->wait_ns);
+	d->late = late_new(config->wait_max, config->wait_ns, config->seed);
 	d->netflow5 = netflow5_template();
 	d->record.extras = malloc(RECORD_EXTRAS_MAX * sizeof *d->record.extras);
 	if (!d->exporters || !d->late || !d->netflow5 || !d->record.extras) {

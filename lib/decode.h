@@ -44,6 +44,8 @@ struct decode_counts {
 	uint64_t resumed;                /* datagrams whose waiting sets were read back by state_read */
 	uint64_t undecodable[ERR_COUNT]; /* datagrams by -err */
 	uint64_t flows, option_records, templates, withdrawals, reserved_sets;
+	uint64_t wait_bytes;                     /* of data sets that wait (a gauge) */
+	uint64_t wait_bytes_hits, wait_time_hits; /* data sets given up for want of room, and for their age */
 };
 const struct decode_counts *decoder_counts(const struct decoder *d);
 const struct exporters *decoder_exporters(const struct decoder *d);

@@ -324,7 +324,7 @@ bool message_define(struct message *m, const uint8_t *at, uint16_t id, size_t co
 		message_fault(m, at, err);
 		return false;
 	}
-	m->defined = true;
+	late_announced(m, id);
 	d->counts.templates++;
 	if (d->trace)
 		d->trace->template(d->trace->ctx, offset_of(m, at), a->template);
@@ -343,8 +343,10 @@ void message_count_flows(struct message *m)
 	struct exporter *e = m->domain->exporter;
 	m->decoder->counts.flows += m->flows;
 	e->flows += m->flows;
-	if (m->records)
+	if (m->records && !e->proven) {
 		exporters_prove(m->decoder->exporters, e);
+		late_prove(m->decoder, &e->address);
+	}
 	if (m->flows)
 		note_sampling(e, &m->decoder->record);
 }
@@ -360,7 +362,6 @@ int message_end(struct message *m)
 	bool waits = late_settle(m);
 	if (m->err)
 		e->undecodable[-m->err]++;
-	if (m->defined)
-		late_release(m->decoder, m->domain);
+	late_release(m->decoder);
 	return m->err ? m->err : waits;
 }

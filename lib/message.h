@@ -41,7 +41,6 @@ struct message {
 	struct plan_times times;
 	uint64_t shared[FIELD_WORDS]; /* fields set by the header, for all its records */
 	enum sequence_verdict verdict;
-	bool defined;       /* it brought templates */
 	uint32_t records;   /* data records so far, option records included */
 	uint32_t flows;
 	bool exact;         /* records is all there were */

@@ -379,7 +379,7 @@ int state_read(struct decoder *d, const uint8_t *bytes, size_t len)
 	free(r.definitions);
 	if (err) {
 		late_clear(d->late);
-		d->counts.waiting = d->counts.resumed = 0;
+		d->counts = (struct decode_counts){.decoded = 0};
 		exporters_clear(d->exporters);
 	}
 	return err;

@@ -49,9 +49,14 @@ static const struct counter counters[COUNTERS] = {
 		"data sets decoded by a template of another port"},
 	[COUNT_STATE_MAX_HITS] = {"state_max_hits", COUNTER_INFO,
 		"times that --state-max was reached"},
+	[COUNT_WAIT_BYTES_HITS] = {"wait_bytes_hits", COUNTER_INFO,
+		"data sets given up for want of room"},
+	[COUNT_WAIT_TIME_HITS] = {"wait_time_hits", COUNTER_INFO,
+		"data sets given up for their age"},
 	[COUNT_EXPORTER_MAX_HITS] = {"exporter_max_hits", COUNTER_INFO,
 		"times that an exporter reached --exporter-max"},
-	[COUNT_STATE_BYTES] = {"state_bytes", COUNTER_GAUGE, "bytes of exporters and templates"},
+	[COUNT_STATE_BYTES] = {"state_bytes", COUNTER_GAUGE,
+		"bytes of exporters, templates and waiting data"},
 	[COUNT_TORN_BYTES] = {"torn_bytes", COUNTER_INFO,
 		"bytes of a packet that the input ended in"},
 };
@@ -87,7 +92,9 @@ void report_refresh(struct nfdecode *n)
 	counts[COUNT_TEMPLATE_FALLBACKS] = usage.template_fallbacks;
 	counts[COUNT_STATE_MAX_HITS] = usage.state_max_hits;
 	counts[COUNT_EXPORTER_MAX_HITS] = usage.exporter_max_hits;
-	counts[COUNT_STATE_BYTES] = usage.bytes;
+	counts[COUNT_WAIT_BYTES_HITS] = c->wait_bytes_hits;
+	counts[COUNT_WAIT_TIME_HITS] = c->wait_time_hits;
+	counts[COUNT_STATE_BYTES] = usage.bytes + c->wait_bytes;
 }
 
 static void refresh(void *self)

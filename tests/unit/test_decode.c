@@ -1332,6 +1332,126 @@ static void test_data_waits_for_its_own_domain(void **state)
 	assert_int_equal(counts()->waiting, 0);
 }
 
+/* What waits for several templates comes out in the order in which it came in. */
+static void test_waiting_keeps_its_order(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 8; i++) {
+		IPFIX(i);
+		put_ports(i % 2 ? 300 : 256, 1, (uint16_t)i);
+		put_ports(400, 1, 99); /* whose template never comes */
+		assert_int_equal(FEED_IPFIX(), 1);
+	}
+	IPFIX(16);
+	define_ipfix(300, ports, LEN(ports));
+	define_ipfix(256, ports, LEN(ports));
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.count, 8);
+	for (uint16_t i = 0; i < 8; i++)
+		assert_int_equal(f.got[i].src_port, i);
+	assert_int_equal(counts()->waiting, 8);
+	IPFIX(16);
+	define_ipfix(400, ports, LEN(ports));
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.count, 8);
+	assert_int_equal(counts()->waiting, 0);
+	assert_int_equal(counts()->wait_bytes, 0);
+	assert_int_equal(counts()->decoded, 10);
+}
+
+/* Templates that come from another port serve what waits, too. */
+static void test_waiting_for_another_port(void **state)
+{
+	(void)state;
+	for (int port = 2000; port < 2003; port++) {
+		f.from.src_port = (uint16_t)port;
+		IPFIX(0);
+		put_ports(256, 1, (uint16_t)port);
+		assert_int_equal(FEED_IPFIX(), 1);
+	}
+	f.from.src_port = 4000;
+	ipfix_begin(&f.m, 8, 0); /* of another domain: nothing for these */
+	define_ipfix(256, ports, LEN(ports));
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.count, 0);
+	IPFIX(0);
+	define_ipfix(256, ports, LEN(ports));
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(f.got[i].src_port, 2000 + i);
+		assert_int_equal(f.got[i].exporter_port, 2000 + i);
+	}
+	assert_int_equal(counts()->waiting, 0);
+	assert_int_equal(exporters_usage(decoder_exporters(f.d)).template_fallbacks, 3);
+}
+
+/* A flood of data from forged addresses gives up itself before what waits of an exporter that sent
+ * records. */
+static void test_a_flood_of_waiting_data(void **state)
+{
+	(void)state;
+	const struct decoder_config small = {.state_max = DECODER_STATE_MAX,
+		.exporter_max = DECODER_EXPORTER_MAX,
+		.wait_max = 64 * 1024,
+		.wait_ns = NS_PER_S,
+		.seed = 1};
+	begin_with(small);
+	IPFIX(0);
+	put_ports(300, 1, 77); /* waits from before it is known */
+	assert_int_equal(FEED_IPFIX(), 1);
+	IPFIX(1);
+	define_ipfix(256, ports, LEN(ports));
+	put_ports(256, 1, 1);
+	assert_int_equal(FEED_IPFIX(), 0);
+	struct datagram good = f.from;
+	for (uint32_t i = 0; i < 5000; i++) {
+		f.from.src.b[13] = (uint8_t)(i >> 8);
+		f.from.src.b[14] = (uint8_t)i;
+		f.from.src.b[15] = 200;
+		IPFIX(0);
+		put_ports(256, 2, 1);
+		assert_int_equal(FEED_IPFIX(), 1);
+		assert_in_range(counts()->wait_bytes, 1, 64 * 1024);
+	}
+	assert_int_equal(counts()->wait_bytes_hits, undecodable(ERR_NO_TEMPLATE));
+	assert_true(counts()->wait_bytes_hits > 4000);
+	f.from = good;
+	IPFIX(2);
+	define_ipfix(300, ports, LEN(ports));
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.count, 1);
+	assert_int_equal(f.got[0].src_port, 77);
+}
+
+/* One that takes more than half of the room gives up its own, however long others have waited. */
+static void test_a_greedy_exporter_waits_for_itself(void **state)
+{
+	(void)state;
+	begin_with((struct decoder_config){.state_max = DECODER_STATE_MAX,
+		.exporter_max = DECODER_EXPORTER_MAX,
+		.wait_max = 64 * 1024,
+		.wait_ns = NS_PER_S,
+		.seed = 1});
+	IPFIX(0);
+	put_ports(256, 1, 77);
+	assert_int_equal(FEED_IPFIX(), 1);
+	struct datagram modest = f.from;
+	f.from.src.b[15]++;
+	for (uint32_t i = 0; i < 1000; i++) {
+		IPFIX(i);
+		put_ports(256, 1, 1);
+		assert_int_equal(FEED_IPFIX(), 1);
+	}
+	assert_true(counts()->wait_bytes_hits > 500);
+	f.from = modest;
+	IPFIX(1);
+	define_ipfix(256, ports, LEN(ports));
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.count, 1);
+	assert_int_equal(f.got[0].src_port, 77);
+}
+
 static void test_data_waits_for_so_long(void **state)
 {
 	(void)state;
@@ -1599,6 +1719,10 @@ int main(void)
 		TEST(test_ipfix_uptimes),
 		TEST(test_data_before_its_template),
 		TEST(test_data_waits_for_its_own_domain),
+		TEST(test_waiting_keeps_its_order),
+		TEST(test_waiting_for_another_port),
+		TEST(test_a_flood_of_waiting_data),
+		TEST(test_a_greedy_exporter_waits_for_itself),
 		TEST(test_data_waits_for_so_long),
 		TEST(test_a_flood_of_domains),
 		TEST(test_a_flood_of_templates),

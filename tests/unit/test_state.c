@@ -273,6 +273,34 @@ static void test_more_samplers_than_are_remembered(void **state)
 	decoder_free(again);
 }
 
+/* More waits than there is room for now: the oldest is given up, and all is accounted for. */
+static void test_less_room_to_wait(void **state)
+{
+	(void)state;
+	struct seen seen = {0, 0};
+	struct bytes b = {.at = NULL};
+	uint64_t fingerprint;
+	struct decoder *d = decoder_with(1 << 20, &seen), *small = decoder_with(16 * 1024, &seen);
+	for (size_t i = 0; i < 100; i++)
+		feed(d, 0);
+	assert_int_equal(decoder_counts(d)->waiting, 100);
+	assert_int_equal(state_write(d, STATE_WHOLE, &b, &fingerprint), 0);
+	assert_int_equal(state_read(small, b.at, b.len), 0);
+	const struct decode_counts *c = decoder_counts(small);
+	assert_int_equal(c->resumed, 100);
+	assert_int_equal(c->waiting + c->undecodable[-ERR_NO_TEMPLATE], 100);
+	assert_in_range(c->waiting, 1, 50);
+	assert_in_range(c->wait_bytes, 1, 4 * 1024);
+	assert_int_equal(c->wait_bytes_hits, c->undecodable[-ERR_NO_TEMPLATE]);
+	uint64_t waiting = c->waiting;
+	feed(small, 3);
+	assert_int_equal(seen.records, waiting);
+	assert_int_equal(c->waiting, 0);
+	free(b.at);
+	decoder_free(d);
+	decoder_free(small);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +310,7 @@ int main(void)
 		cmocka_unit_test(test_less_room_keeps_the_newest),
 		cmocka_unit_test(test_fingerprint_knows_changes_from_use),
 		cmocka_unit_test(test_more_samplers_than_are_remembered),
+		cmocka_unit_test(test_less_room_to_wait),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
