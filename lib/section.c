@@ -85,8 +85,8 @@ void section_dissect(struct record *r, bool inner)
 		any = true;
 		if (!begins || (e->id == IE_FRAME_SECTION && !ethernet))
 			continue;
-		uint32_t len = dissect(r, sections[i].link, e->bytes,
-			e->len < octets ? e->len : octets, inner);
+		uint32_t len = dissect(
+			r, sections[i].link, e->bytes, e->len < octets ? e->len : octets, inner);
 		if (!ip_len)
 			ip_len = len;
 	}
