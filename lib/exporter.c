@@ -221,10 +221,10 @@ void exporter_name_put(struct exporters *all, struct exporter *e, const struct n
 	all->usage.bytes += names_bytes(e->names) - before;
 }
 
-void exporter_met(struct exporter *e, uint32_t quirks)
+void exporter_met(struct exporter *e, uint64_t quirks)
 {
 	for (; quirks; quirks &= quirks - 1)
-		e->quirks[__builtin_ctz(quirks)]++;
+		e->quirks[__builtin_ctzll(quirks)]++;
 }
 
 struct template *domain_template(const struct domain *domain, uint16_t id)

@@ -74,6 +74,12 @@ void message_uptime(struct message *m, uint32_t uptime, uint32_t s, uint32_t ns)
 /* Marks a field of m->decoder->record, already set, as shared by the message's records. */
 void message_share(struct message *m, enum field_id id);
 
+/* Counts a quirk of the exporter. */
+static inline void message_met(struct message *m, enum quirk id)
+{
+	m->domain->exporter->quirks[id]++;
+}
+
 /* Notes a fault at `at` of the datagram; the first one is the message's result. */
 void message_fault(struct message *m, const uint8_t *at, int err);
 
