@@ -14,6 +14,7 @@
 
 #define CONFIG_NAME_MAX     64           /* bytes in the name of a backend or frontend */
 #define CONFIG_OBJECTS_MAX  64           /* backends, frontends, and properties of a backend */
+#define CONFIG_ROUTES_MAX   32           /* backends of a frontend: what nftee can write to */
 #define CONFIG_SIZE_MAX     (256 * 1024) /* bytes in the file */
 #define CONFIG_FINDINGS_MAX 100          /* behind that many nothing more is noted */
 

@@ -45,8 +45,8 @@ int stage_spec_ended(const struct stage_spec *s)
 void stage_begin(
 	struct stage_spec *s, const char *program, const struct config *c, const char *pipeline)
 {
-	static const char *const kept[] = {
-		"TZ", "LANG", "LC_ALL", "HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS"};
+	static const char *const kept[] = {"TZ", "LANG", "LC_ALL", "HOME", "TMPDIR", "ASAN_OPTIONS",
+		"UBSAN_OPTIONS", "GOFLOW_CONFINE"};
 	char folder[4096];
 	snprintf(s->program, sizeof s->program, "%s", program);
 	stage_argument(s, program, NULL);

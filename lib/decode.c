@@ -11,6 +11,7 @@ static const struct {
 	uint16_t version;
 	int (*decode)(struct decoder *d, const struct datagram *dg, struct cursor c);
 } protocols[] = {
+	{0, sflow_decode},
 	{5, netflow5_decode},
 	{9, netflow9_decode},
 	{10, ipfix_decode},
@@ -23,6 +24,7 @@ struct decoder *decoder_new(const struct decoder_config *config, decode_emit *em
 		return NULL;
 	d->emit = emit;
 	d->emit_ctx = ctx;
+	d->inner = config->inner;
 	d->scale = config->scale;
 	d->exporters = exporters_new(config->state_max, config->seed, config->exporters);
 	d->late = late_new(config->wait_max, config->wait_ns);

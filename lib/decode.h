@@ -19,6 +19,7 @@ struct decoder_config {
 	size_t wait_max;  /* bytes of data sets that wait for their templates */
 	uint64_t wait_ns; /* how long they do, in time of receipt */
 	uint64_t seed;    /* any number that others cannot guess */
+	bool inner;       /* of a sampled packet in a tunnel, the innermost IP packet is the flow (lib/dissect.h) */
 	bool scale;       /* multiply counters by the sampling rate, into fields of their own */
 	const struct exporters_file *exporters; /* what the user says of exporters; NULL: nothing. Borrowed */
 };
@@ -42,7 +43,7 @@ struct decode_counts {
 	uint64_t waiting;                /* datagrams with sets that wait for their templates (a gauge) */
 	uint64_t resumed;                /* datagrams whose waiting sets were read back by state_read */
 	uint64_t undecodable[ERR_COUNT]; /* datagrams by -err */
-	uint64_t flows, option_records, templates, withdrawals, reserved_sets;
+	uint64_t flows, option_records, templates, withdrawals, reserved_sets, counter_samples;
 };
 const struct decode_counts *decoder_counts(const struct decoder *d);
 const struct exporters *decoder_exporters(const struct decoder *d);
@@ -50,13 +51,16 @@ const struct exporters *decoder_exporters(const struct decoder *d);
 /* What --explain wants to see; offsets are from the datagram's first byte. All of them must be set. */
 struct decode_trace {
 	void *ctx;
-	/* A set, before its contents. */
-	void (*set)(void *ctx, size_t offset, uint16_t id, size_t len, const char *what);
+	/* A set, before its contents; or a sample. */
+	void (*set)(void *ctx, size_t offset, uint32_t id, size_t len, const char *what);
 	/* A template, compiled and in force; `offset` is that of its record in the set. */
 	void (*template)(void *ctx, size_t offset, const struct template *t);
 	/* A data record: `record` NULL for an option record. */
 	void (*record)(void *ctx, size_t offset, const struct template *t, const uint8_t *p,
 		const struct field_position *pos, const struct record *record);
+	/* Of protocols without templates: one value that was read, and at last the record that they made. */
+	void (*item)(void *ctx, size_t offset, const uint8_t *p, size_t len, const char *name);
+	void (*whole)(void *ctx, const struct record *record);
 	/* Something wrong at that offset. */
 	void (*fault)(void *ctx, size_t offset, int err);
 };

@@ -37,6 +37,11 @@ static uint64_t mix(uint64_t h, uint64_t v)
 	return h ^ h >> 32;
 }
 
+unsigned exporter_version_bit(uint8_t version)
+{
+	return version == 105 ? 15 : version % 15;
+}
+
 static size_t address_bucket(const struct exporters *all, const struct ip *a)
 {
 	uint64_t half[2];
@@ -176,7 +181,7 @@ static struct domain *new_domain(
 	domain->next = *bucket;
 	*bucket = domain;
 	e->domains++;
-	e->versions |= (uint16_t)(1u << (version % 16));
+	e->versions |= (uint16_t)(1u << exporter_version_bit(version));
 	all->usage.domains++;
 	all->usage.bytes += sizeof *domain;
 	link_newest(all, domain);

@@ -20,7 +20,7 @@ struct exporter {
 	struct ip address;
 	struct exporter_settings settings; /* what the user's file says of it */
 	uint32_t domains, template_count; /* how many it has */
-	uint16_t versions;                /* seen: a bit for each */
+	uint16_t versions;                /* seen: the bits of exporter_version_bit */
 	uint8_t sampling_source;          /* of its last record, and the rate; 0: none */
 	uint32_t sampling_rate;
 	struct samplers samplers;
@@ -69,6 +69,9 @@ void exporters_clear(struct exporters *all);
 /* The domain that a datagram belongs to, made if it is new (the least recently used goes where there is no
  * room, and is counted). NULL: no memory. */
 struct domain *exporters_domain(struct exporters *all, const struct datagram *d, uint8_t version, uint32_t id);
+
+/* The bit for a version from 1 to 10 is that of its number, that of sFlow (105) is 15. */
+unsigned exporter_version_bit(uint8_t version);
 
 /* The exporter of that address, or NULL. */
 struct exporter *exporters_find(const struct exporters *all, const struct ip *address);

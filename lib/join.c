@@ -102,10 +102,10 @@ void join_learn(struct exporters *all, struct domain *domain, const struct templ
 /* Whether records of the template may have the field; whether it is there shows the record. */
 static bool fills(const struct template *t, enum field_id id)
 {
-	for (uint16_t i = 0; i < t->first_extra; i++)
+	for (uint16_t i = 0; t && i < t->first_extra; i++)
 		if (t->steps[i].op != STEP_SYSINIT && t->steps[i].field == id)
 			return true;
-	return false;
+	return !t;
 }
 
 static unsigned name_joins(const struct exporter *e, const struct template *t)
@@ -123,7 +123,7 @@ static unsigned name_joins(const struct exporter *e, const struct template *t)
 unsigned join_begin(const struct exporter *e, const struct template *t)
 {
 	unsigned what = 0;
-	if (t->options)
+	if (t && t->options)
 		return 0;
 	if (e->names || e->settings.interfaces)
 		what |= name_joins(e, t);

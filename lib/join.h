@@ -9,7 +9,7 @@
 void join_learn(struct exporters *all, struct domain *domain, const struct template *t, const uint8_t *p,
 	const struct field_position *pos);
 
-/* What is to be done with each record of a template, so that a record for which there is nothing to
+/* What is to be done with each record of a template (NULL: with any record), so that a record for which there is nothing to
  * do costs nothing: bits for join_record, 0: nothing. */
 unsigned join_begin(const struct exporter *e, const struct template *t);
 

@@ -6,6 +6,7 @@
 #include "lib/base.h"
 #include "lib/join.h"
 #include "lib/late.h"
+#include "lib/section.h"
 
 #define IE_SYSINIT       160
 #define FIRST_DATA_SET   256
@@ -22,6 +23,11 @@ static size_t offset_of(const struct message *m, const uint8_t *at)
 void message_share(struct message *m, enum field_id id)
 {
 	m->shared[id / 64] |= UINT64_C(1) << (id % 64);
+}
+
+void message_unshare(struct message *m, enum field_id id)
+{
+	m->shared[id / 64] &= ~(UINT64_C(1) << (id % 64));
 }
 
 #define SHARE(m, name, value)                                                                      \
@@ -194,6 +200,8 @@ static void flow_record(struct message *m, const struct template *t, const uint8
 	plan_run(t, p, pos, r, &times);
 	if (times.met)
 		exporter_met(m->domain->exporter, times.met);
+	if (t->section)
+		section_dissect(r, m->decoder->inner);
 	complete_times(r);
 	if (!shares(m, FIELD_sampling_source))
 		complete_sampling(m, t, r);
@@ -218,15 +226,9 @@ static void trace_record(struct message *m, const struct template *t, const uint
 		trace->ctx, offset_of(m, p), t, p, pos, t->options ? NULL : &m->decoder->record);
 }
 
-/* What the records of this set share: the header's fields, the template, and a sampling rate. */
-static void begin_set(struct message *m, const struct template *t)
+void message_share_done(struct message *m, const struct template *t)
 {
 	struct record *r = &m->decoder->record;
-	bool header_says = shares(m, FIELD_sampling_source);
-	if (m->domain->version != 5)
-		SHARE(m, template_id, t->id);
-	if (!header_says && join_rate_is_shared(m->domain, t))
-		share_sampling(m, t);
 	m->joins = join_begin(m->domain->exporter, t);
 	if (m->decoder->scale)
 		m->joins |= JOIN_SCALE;
@@ -234,12 +236,43 @@ static void begin_set(struct message *m, const struct template *t)
 	r->share_id++;
 }
 
+void message_blank(struct message *m)
+{
+	struct record *r = &m->decoder->record;
+	memcpy(r->present, m->shared, sizeof r->present);
+	r->extra_count = 0;
+}
+
+void message_emit(struct message *m)
+{
+	struct record *r = &m->decoder->record;
+	complete_times(r);
+	if (m->joins)
+		join_record(m->joins, m->domain, r);
+	m->flows++;
+	m->records++;
+	m->decoder->emit(m->decoder->emit_ctx, r);
+	if (m->decoder->trace)
+		m->decoder->trace->whole(m->decoder->trace->ctx, r);
+}
+
+/* What the records of this set share: the header's fields, the template, and a sampling rate. */
+static void begin_set(struct message *m, const struct template *t)
+{
+	bool header_says = shares(m, FIELD_sampling_source);
+	if (m->domain->version != 5)
+		SHARE(m, template_id, t->id);
+	if (!header_says && join_rate_is_shared(m->domain, t))
+		share_sampling(m, t);
+	message_share_done(m, t);
+}
+
 static void end_set(struct message *m, bool header_says)
 {
 	if (header_says)
 		return;
-	m->shared[FIELD_sampling_rate / 64] &= ~(UINT64_C(1) << (FIELD_sampling_rate % 64));
-	m->shared[FIELD_sampling_source / 64] &= ~(UINT64_C(1) << (FIELD_sampling_source % 64));
+	message_unshare(m, FIELD_sampling_rate);
+	message_unshare(m, FIELD_sampling_source);
 }
 
 void message_data(struct message *m, struct template *t, struct cursor set)

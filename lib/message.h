@@ -14,6 +14,7 @@ struct decoder {
 	decode_emit *emit;
 	void *emit_ctx;
 	const struct decode_trace *trace;
+	bool inner; /* the flow of a tunnelled packet is the innermost */
 	bool scale;
 	struct decode_counts counts;
 	struct template *netflow5;                           /* its fixed record, as a template */
@@ -74,6 +75,18 @@ void message_uptime(struct message *m, uint32_t uptime, uint32_t s, uint32_t ns)
 /* Marks a field of m->decoder->record, already set, as shared by the message's records. */
 void message_share(struct message *m, enum field_id id);
 
+/* Takes that back. */
+void message_unshare(struct message *m, enum field_id id);
+
+/* All that the message's records by this template share has been said; NULL: they have none. */
+void message_share_done(struct message *m, const struct template *t);
+
+/* For one: m->decoder->record becomes a new record with what is shared. */
+void message_blank(struct message *m);
+
+/* Hands it to emit, with its times completed. */
+void message_emit(struct message *m);
+
 /* Counts a quirk of the exporter. */
 static inline void message_met(struct message *m, enum quirk id)
 {
@@ -108,6 +121,9 @@ int message_end(struct message *m);
 int netflow5_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 int netflow9_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 int ipfix_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
+
+/* It stands behind the first half of the version, which has 4 octets. */
+int sflow_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 
 /* The fixed record of NetFlow v5 as a template; NULL: no memory. */
 struct template *netflow5_template(void);

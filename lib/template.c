@@ -5,6 +5,7 @@
 
 #include "lib/base.h"
 #include "lib/err.h"
+#include "lib/section.h"
 
 #define IE_SYSINIT      160
 #define IE_PACKET_SPACE 306
@@ -193,6 +194,14 @@ static bool same_element(const struct template_field *a, const struct template_f
 	return a->id == b->id && a->pen == b->pen;
 }
 
+static bool has_section(const struct template *t)
+{
+	for (size_t i = 0; i < t->field_count && !t->options; i++)
+		if (section_element(t->fields[i].pen, t->fields[i].id))
+			return true;
+	return false;
+}
+
 /* What is left over becomes extras, those of one element next to each other. */
 static void add_extras(struct template *t, bool *claimed)
 {
@@ -292,6 +301,7 @@ struct template *template_compile(uint16_t id, const struct template_field *defs
 			  claims.by[FIELD_sampler_id] != NOBODY || has_sampling_pair(t);
 	t->icmp_in_port = always_sets(t, FIELD_protocol) && always_sets(t, FIELD_src_port) &&
 			  always_sets(t, FIELD_dst_port) && claims.by[FIELD_icmp_type] == NOBODY;
+	t->section = has_section(t);
 	add_extras(t, claimed);
 	set_offsets(t);
 	return t;

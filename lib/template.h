@@ -50,6 +50,7 @@ struct template {
 	bool own_sampling;    /* its records tell their sampling rate or sampler */
 	bool icmp_in_port;    /* they have a protocol and ports, but no ICMP type */
 	bool variable;        /* holds fields of variable length */
+	bool section;         /* its flow records hold part of a packet */
 	uint32_t record_len;  /* exact; the least, if variable; never 0 */
 	size_t bytes;         /* that it occupies */
 	uint64_t records;     /* decoded by it */

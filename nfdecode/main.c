@@ -19,6 +19,7 @@
 enum {
 	OPT_EXPLAIN = 256,
 	OPT_BY_EXPORTER,
+	OPT_INNER,
 	OPT_STREAM_ID,
 	OPT_STATE,
 	OPT_STATE_MAX,
@@ -33,6 +34,7 @@ static const struct opt options[] = {
 	{OPT_EXPLAIN, "explain", NULL, "tell what each datagram holds, byte by byte"},
 	{OPT_BY_EXPORTER, "by-exporter", NULL,
 		"cut a frame where the exporter changes, so that each has records of one"},
+	{OPT_INNER, "inner", NULL, "of a sampled packet in a tunnel, take the innermost IP packet"},
 	{OPT_EXPORTERS, "exporters", "FILE", "names of exporters, their sampling and quirks"},
 	{OPT_SCALE, "scale", NULL, "add counters that are multiplied by the sampling rate"},
 	{OPT_STREAM_ID, "stream-id", "HEX",
@@ -44,7 +46,7 @@ static const struct opt options[] = {
 
 struct config {
 	enum output_form form;
-	bool has_id, by_exporter, scale;
+	bool has_id, by_exporter, inner, scale;
 	struct stream_id id;
 	uint64_t state_max;
 	const char *stats, *state, *exporters;
@@ -64,6 +66,7 @@ static int set_option(struct config *c, int id, const char *arg)
 	case 'j': c->form = OUTPUT_JSON; return 0;
 	case OPT_EXPLAIN: c->form = OUTPUT_EXPLAIN; return 0;
 	case OPT_BY_EXPORTER: c->by_exporter = true; return 0;
+	case OPT_INNER: c->inner = true; return 0;
 	case OPT_STREAM_ID: c->has_id = true; return parse_stream_id(arg, &c->id);
 	case OPT_EXPORTERS: c->exporters = arg; return 0;
 	case OPT_SCALE: c->scale = true; return 0;
@@ -257,6 +260,7 @@ static int start(struct nfdecode *n, const struct config *c)
 		.state_max = c->state_max,
 		.wait_max = DECODER_WAIT_MAX,
 		.wait_ns = DECODER_WAIT_NS,
+		.inner = c->inner,
 		.exporters = n->exporters,
 		.scale = c->scale,
 	};

@@ -191,7 +191,6 @@ says() {
 		error goflow: c.yml:21:3: frontends.more: found no backend, expected backend: NAME
 		error goflow: c.yml:23:24: frontends.more: found port 4739 of address 0.0.0.0, which frontends.ipfix on line 18 has, expected another port or address
 		error goflow: c.yml:24:3: frontends.flows: found no type, expected one: netflow, ipfix, pcap or sflow; or one of these as the frontend's name
-		error goflow: c.yml:26:3: frontends.sflow: found a frontend for sFlow, which this version does not decode, expected netflow, ipfix or pcap
 		error goflow: c.yml:29:12: utilities.max_age: found "0", expected a number from 1 to 36500
 		error goflow: c.yml:30:10: columns: found "src_ip,dst_ipp", expected default or all, or names of fields, as in goflow-record(5); dst_ip is near
 	END
@@ -437,4 +436,16 @@ says() {
 	same "error goflow: brackets.yml:1:33: found more than 32 brackets within each other, expected fewer" "$output"
 	run timeout 10 goflow check-config -c anchors.yml
 	same "error goflow: anchors.yml:258:3: found more than 256 anchors, expected fewer" "$output"
+}
+
+@test "a frontend with a worker's name is refused" {
+	printf 'backends: {d: {type: dump}}\nfrontends:\n' >c.yml
+	printf '  f: {type: netflow, config: {bindport: 1111, workers: 2}, backend: d}\n' >>c.yml
+	printf '  f.3: {type: netflow, config: {bindport: 1113}, backend: d}\n' >>c.yml
+	check c.yml
+	same 0 "$status" "$output"
+	printf '  f.2: {type: netflow, config: {bindport: 1112}, backend: d}\n' >>c.yml
+	check c.yml
+	same 78 "$status" "$output"
+	[[ $output == *"c.yml:5:3: frontends.f.2: found the name that worker 2 of frontends.f on line 3 has, expected another" ]] || fail "$output"
 }

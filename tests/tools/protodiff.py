@@ -7,6 +7,8 @@ many records agreed; fails at the first that does not."""
 import calendar
 import ipaddress
 import json
+import pathlib
+import re
 import sys
 import time
 
@@ -16,11 +18,14 @@ WORDS = {
     "time_source": ["", "last_switched", "first_switched", "event_time", "export_time", "received"],
     "sampling_source": ["", "unknown", "header", "record", "options", "static"],
 }
-IPS = {"exporter", "src_ip", "dst_ip", "next_hop", "bgp_next_hop", "xlate_src_ip", "xlate_dst_ip"}
-TIMES = {"received", "export_time", "first_switched", "last_switched", "event_time"}
-MACS = {"src_mac", "dst_mac", "post_src_mac", "post_dst_mac"}
-TEXTS = {"in_if_name", "out_if_name", "app_name", "user_name", "nat_pool_name", "wlan_ssid", "exporter_name",
-         "vrf_in_name", "vrf_out_name"}
+FIELDS = (pathlib.Path(__file__).resolve().parents[2] / "lib" / "fields.def").read_text()
+
+
+def of_kind(kind):
+    return set(re.findall(r"^F\((\w+), " + kind + ",", FIELDS, re.M))
+
+
+IPS, TIMES, MACS, TEXTS = map(of_kind, ("IP", "TIME", "MAC", "TEXT"))
 
 
 def messages(data, kind):

@@ -1383,7 +1383,7 @@ static struct {
 	int fault;
 } seen;
 
-static void see_set(void *ctx, size_t offset, uint16_t id, size_t len, const char *what)
+static void see_set(void *ctx, size_t offset, uint32_t id, size_t len, const char *what)
 {
 	(void)id;
 	assert_ptr_equal(ctx, &seen);
@@ -1422,8 +1422,11 @@ static void see_fault(void *ctx, size_t offset, int err)
 
 static void test_trace(void **state)
 {
-	static const struct decode_trace trace = {
-		&seen, see_set, see_template, see_record, see_fault};
+	static const struct decode_trace trace = {.ctx = &seen,
+		.set = see_set,
+		.template = see_template,
+		.record = see_record,
+		.fault = see_fault};
 	static const struct template_field options[] = {{0, 149, 4}, {0, 34, 4}};
 	(void)state;
 	decoder_set_trace(f.d, &trace);
