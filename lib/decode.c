@@ -26,10 +26,16 @@ struct decoder *decoder_new(const struct decoder_config *config, decode_emit *em
 	d->emit_ctx = ctx;
 	d->inner = config->inner;
 	d->scale = config->scale;
-	d->exporters = exporters_new(config->state_max, config->seed, config->exporters);
-	d->late = late_new(config->wait_max, config->wait_ns);
+	d->exporters = exporters_new(&(struct exporters_config){
+		.limit = config->state_max - config->wait_max,
+		.exporter_max = config->exporter_max,
+		.lifetime_ns = config->lifetime_ns,
+		.seed = config->seed,
+		.file = config->exporters,
+	});
+	d->late = late_new(config->wait_max, config->wait_ns, config->seed);
 	d->netflow5 = netflow5_template();
-	d->record.extras = malloc(TEMPLATE_FIELDS_MAX * sizeof *d->record.extras);
+	d->record.extras = malloc(RECORD_EXTRAS_MAX * sizeof *d->record.extras);
 	if (!d->exporters || !d->late || !d->netflow5 || !d->record.extras) {
 		decoder_free(d);
 		return NULL;

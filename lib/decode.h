@@ -15,18 +15,21 @@ struct decoder;
 typedef void decode_emit(void *ctx, const struct record *r);
 
 struct decoder_config {
-	size_t state_max; /* bytes of exporters, domains and templates */
-	size_t wait_max;  /* bytes of data sets that wait for their templates */
-	uint64_t wait_ns; /* how long they do, in time of receipt */
-	uint64_t seed;    /* any number that others cannot guess */
-	bool inner;       /* of a sampled packet in a tunnel, the innermost IP packet is the flow (lib/dissect.h) */
-	bool scale;       /* multiply counters by the sampling rate, into fields of their own */
+	size_t state_max;     /* bytes of all that is remembered */
+	size_t exporter_max;  /* of that: of one exporter, its domains and templates */
+	size_t wait_max;      /* of state_max: of data sets that wait for their templates */
+	uint64_t wait_ns;     /* how long they do, in time of receipt */
+	uint64_t lifetime_ns; /* how long a template is good for, in time of receipt; 0: until it is replaced */
+	uint64_t seed;        /* any number that others cannot guess */
+	bool inner;           /* of a sampled packet in a tunnel, the innermost IP packet is the flow (lib/dissect.h) */
+	bool scale;           /* multiply counters by the sampling rate, into fields of their own */
 	const struct exporters_file *exporters; /* what the user says of exporters; NULL: nothing. Borrowed */
 };
 
-#define DECODER_STATE_MAX (64 * 1024 * 1024)
-#define DECODER_WAIT_MAX  (4 * 1024 * 1024)
-#define DECODER_WAIT_NS   (1800 * NS_PER_S) /* routers repeat templates every 30 minutes at the latest */
+#define DECODER_STATE_MAX    (64 * 1024 * 1024)
+#define DECODER_EXPORTER_MAX (1024 * 1024)
+#define DECODER_WAIT_PART    16 /* the part of state_max that may wait, unless said otherwise */
+#define DECODER_WAIT_NS      (1800 * NS_PER_S) /* routers repeat templates every 30 minutes at the latest */
 
 /* NULL: no memory. */
 struct decoder *decoder_new(const struct decoder_config *config, decode_emit *emit, void *ctx);
@@ -44,6 +47,8 @@ struct decode_counts {
 	uint64_t resumed;                /* datagrams whose waiting sets were read back by state_read */
 	uint64_t undecodable[ERR_COUNT]; /* datagrams by -err */
 	uint64_t flows, option_records, templates, withdrawals, reserved_sets, counter_samples;
+	uint64_t wait_bytes;                     /* of data sets that wait (a gauge) */
+	uint64_t wait_bytes_hits, wait_time_hits; /* data sets given up for want of room, and for their age */
 };
 const struct decode_counts *decoder_counts(const struct decoder *d);
 const struct exporters *decoder_exporters(const struct decoder *d);

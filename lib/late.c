@@ -3,6 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
+
+#define BUCKETS 4096
+
 /* A datagram of which sets wait. It is counted as waiting until the last of them is done with. */
 struct pending {
 	uint32_t sets;
@@ -12,10 +16,37 @@ struct pending {
 	struct ip exporter;
 };
 
+/* An exporter of which sets wait. */
+struct sender {
+	struct sender *next; /* in its bucket */
+	struct ip address;
+	bool proven; /* it sent what could be decoded */
+	uint32_t queues;
+	size_t bytes;
+	struct lru sets;
+};
+
+/* The sets that wait for one template, whatever UDP port they came from. */
+struct queue {
+	struct queue *next; /* in its bucket */
+	struct queue *next_due;
+	bool due; /* its template has come */
+	uint8_t version;
+	uint16_t id;
+	uint32_t domain;
+	struct sender *sender;
+	struct lru sets;
+};
+
 struct held {
-	struct held *next;
+	/* in the order of arrival, in all of these; `unproven` of senders that are not proven alone
+	 */
+	struct lru_link all, unproven, own, queued;
+	struct queue *queue;
 	struct pending *of;
 	struct datagram datagram; /* its data are the set's contents */
+	uint64_t since_ns;        /* that it has waited from */
+	uint64_t order;           /* its number in all that ever waited */
 	struct message_header header;
 	struct plan_times times;
 	uint16_t id;
@@ -25,44 +56,165 @@ struct held {
 
 struct late {
 	size_t bytes, max_bytes;
-	uint64_t max_ns;
-	struct held *oldest, **end;
+	uint64_t max_ns, seed, order;
+	struct lru all, unproven;
+	struct queue *due;
+	struct sender *senders[BUCKETS];
+	struct queue *queues[BUCKETS];
 };
 
-struct late *late_new(size_t max_bytes, uint64_t max_ns)
+struct late *late_new(size_t max_bytes, uint64_t max_ns, uint64_t seed)
 {
 	struct late *l = calloc(1, sizeof *l);
 	if (l) {
 		l->max_bytes = max_bytes;
 		l->max_ns = max_ns;
-		l->end = &l->oldest;
+		l->seed = seed;
 	}
 	return l;
 }
 
 static size_t size_of(uint32_t len)
 {
-	return sizeof(struct held) + sizeof(struct pending) + len;
+	return sizeof(struct held) + sizeof(struct pending) + len + 2 * (size_t)BLOCK_OVERHEAD;
 }
 
-/* Takes the set at *at out of the list; returns it. */
-static struct held *take_out(struct late *l, struct held **at)
+static void charge(struct late *l, struct sender *s, size_t bytes)
 {
-	struct held *h = *at;
-	*at = h->next;
-	if (!h->next)
-		l->end = at;
-	l->bytes -= size_of(h->len);
+	l->bytes += bytes;
+	s->bytes += bytes;
+}
+
+static struct sender **sender_bucket(struct late *l, const struct ip *address)
+{
+	return &l->senders[hash_ip(l->seed, address) % BUCKETS];
+}
+
+static struct sender *find_sender(struct late *l, const struct ip *address)
+{
+	struct sender *s = *sender_bucket(l, address);
+	while (s && !ip_equal(&s->address, address))
+		s = s->next;
+	return s;
+}
+
+static struct queue **queue_bucket(
+	struct late *l, const struct ip *address, const struct message_header *h, uint16_t id)
+{
+	uint64_t key = (uint64_t)h->domain << 32 | (uint64_t)id << 8 | h->version;
+	return &l->queues[hash_mix(hash_ip(l->seed, address), key) % BUCKETS];
+}
+
+static struct queue *find_queue(
+	struct late *l, const struct ip *address, const struct message_header *h, uint16_t id)
+{
+	struct queue *q = *queue_bucket(l, address, h, id);
+	while (q && (q->id != id || q->domain != h->domain || q->version != h->version ||
+			    !ip_equal(&q->sender->address, address)))
+		q = q->next;
+	return q;
+}
+
+static void free_sender(struct late *l, struct sender *s)
+{
+	struct sender **at = sender_bucket(l, &s->address);
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	l->bytes -= sizeof *s + BLOCK_OVERHEAD;
+	free(s);
+}
+
+static void free_queue(struct late *l, struct queue *q)
+{
+	const struct message_header h = {.version = q->version, .domain = q->domain};
+	struct sender *s = q->sender;
+	struct queue **at = queue_bucket(l, &s->address, &h, q->id);
+	while (*at != q)
+		at = &(*at)->next;
+	*at = q->next;
+	for (at = &l->due; q->due && *at; at = &(*at)->next_due)
+		if (*at == q) {
+			*at = q->next_due;
+			break;
+		}
+	charge(l, s, -(sizeof *q + BLOCK_OVERHEAD));
+	free(q);
+	if (--s->queues == 0)
+		free_sender(l, s);
+}
+
+/* NULL: no memory. */
+static struct sender *sender_of(struct decoder *d, const struct ip *address)
+{
+	struct late *l = d->late;
+	struct sender *s = find_sender(l, address);
+	if (s)
+		return s;
+	const struct exporter *e = exporters_find(d->exporters, address);
+	struct sender **bucket = sender_bucket(l, address);
+	s = calloc(1, sizeof *s);
+	if (!s)
+		return NULL;
+	s->address = *address;
+	s->proven = e && e->proven;
+	s->next = *bucket;
+	*bucket = s;
+	charge(l, s, sizeof *s + BLOCK_OVERHEAD);
+	return s;
+}
+
+/* The queue for that template of the sender, made if there is none. NULL: no memory. */
+static struct queue *queue_of(
+	struct decoder *d, const struct ip *address, const struct message_header *h, uint16_t id)
+{
+	struct late *l = d->late;
+	struct queue *q = find_queue(l, address, h, id);
+	if (q)
+		return q;
+	struct sender *s = sender_of(d, address);
+	q = s ? calloc(1, sizeof *q) : NULL;
+	if (!q) {
+		if (s && !s->queues)
+			free_sender(l, s);
+		return NULL;
+	}
+	struct queue **bucket = queue_bucket(l, address, h, id);
+	*q = (struct queue){
+		.next = *bucket, .version = h->version, .id = id, .domain = h->domain, .sender = s};
+	*bucket = q;
+	s->queues++;
+	charge(l, s, sizeof *q + BLOCK_OVERHEAD);
+	return q;
+}
+
+/* Takes a set out of all lists; its queue goes with its last one. */
+static struct held *take_out(struct late *l, struct held *h)
+{
+	struct queue *q = h->queue;
+	struct sender *s = q->sender;
+	lru_remove(&l->all, &h->all);
+	lru_remove(&s->sets, &h->own);
+	lru_remove(&q->sets, &h->queued);
+	if (!s->proven)
+		lru_remove(&l->unproven, &h->unproven);
+	charge(l, s, -size_of(h->len));
+	if (!q->sets.oldest)
+		free_queue(l, q);
 	return h;
+}
+
+static struct held *oldest_of(const struct late *l)
+{
+	return LRU_HOLDER(l->all.oldest, struct held, all);
 }
 
 void late_clear(struct late *l)
 {
-	while (l->oldest) {
-		struct held *h = take_out(l, &l->oldest);
+	for (struct held *h; (h = oldest_of(l)); free(h)) {
+		take_out(l, h);
 		if (--h->of->sets == 0)
 			free(h->of);
-		free(h);
 	}
 }
 
@@ -86,10 +238,11 @@ static void settle(struct decoder *d, struct pending *p)
 		e->undecodable[-p->err]++;
 }
 
-/* One set of its datagram is done with. */
+/* One set of its datagram, taken out, is done with. */
 static void done_with(struct decoder *d, struct held *h, int err)
 {
 	struct pending *p = h->of;
+	d->counts.wait_bytes = d->late->bytes;
 	if (err && !p->err)
 		p->err = err;
 	if (--p->sets == 0) {
@@ -103,23 +256,54 @@ static void done_with(struct decoder *d, struct held *h, int err)
 void late_expire(struct decoder *d, uint64_t now_ns)
 {
 	struct late *l = d->late;
-	while (l->oldest && l->oldest->datagram.received.ns + l->max_ns < now_ns)
-		done_with(d, take_out(l, &l->oldest), ERR_NO_TEMPLATE);
+	for (struct held *h; (h = oldest_of(l));) {
+		if (h->since_ns > now_ns)
+			h->since_ns = now_ns; /* the clock was set back: it begins to wait now */
+		if (now_ns - h->since_ns <= l->max_ns)
+			return;
+		d->counts.wait_time_hits++;
+		done_with(d, take_out(l, h), ERR_NO_TEMPLATE);
+	}
 }
 
-static void make_room(struct decoder *d, size_t bytes)
+/* The set that goes where there is no room for one more of `address`: of one that takes more than
+ * half of it, its own oldest; else the oldest of exporters that never sent what could be decoded;
+ * else the oldest. */
+static struct held *to_give_up(struct late *l, const struct ip *address)
+{
+	const struct sender *s = find_sender(l, address);
+	if (s && s->bytes > l->max_bytes / 2)
+		return LRU_HOLDER(s->sets.oldest, struct held, own);
+	if (l->unproven.oldest)
+		return LRU_HOLDER(l->unproven.oldest, struct held, unproven);
+	return oldest_of(l);
+}
+
+static void make_room(struct decoder *d, const struct ip *address, size_t bytes)
 {
 	struct late *l = d->late;
-	while (l->oldest && l->bytes + bytes > l->max_bytes)
-		done_with(d, take_out(l, &l->oldest), ERR_NO_TEMPLATE);
+	while (l->all.oldest && l->bytes + bytes > l->max_bytes) {
+		d->counts.wait_bytes_hits++;
+		done_with(d, take_out(l, to_give_up(l, address)), ERR_NO_TEMPLATE);
+	}
 }
 
-static void append(struct late *l, struct held *h)
+/* A set that begins to wait. */
+static void append(struct decoder *d, struct queue *q, struct held *h)
 {
+	struct late *l = d->late;
+	struct sender *s = q->sender;
 	h->of->sets++;
-	*l->end = h;
-	l->end = &h->next;
-	l->bytes += size_of(h->len);
+	h->queue = q;
+	h->order = l->order++;
+	h->since_ns = h->datagram.received.ns;
+	lru_add(&l->all, &h->all);
+	lru_add(&s->sets, &h->own);
+	lru_add(&q->sets, &h->queued);
+	if (!s->proven)
+		lru_add(&l->unproven, &h->unproven);
+	charge(l, s, size_of(h->len));
+	d->counts.wait_bytes = l->bytes;
 }
 
 static struct held *copy_of(const struct message *m, uint16_t id, struct cursor set)
@@ -145,21 +329,26 @@ static struct held *copy_of(const struct message *m, uint16_t id, struct cursor 
 bool late_hold(struct message *m, uint16_t id, struct cursor set)
 {
 	struct late *l = m->decoder->late;
-	size_t bytes = size_of((uint32_t)cursor_left(&set));
+	const struct ip *address = &m->datagram->src;
+	size_t bytes = size_of((uint32_t)cursor_left(&set)) + sizeof(struct queue) +
+		       sizeof(struct sender) + 2 * (size_t)BLOCK_OVERHEAD;
 	if (bytes > l->max_bytes)
 		return false;
 	if (!m->pending) {
 		m->pending = calloc(1, sizeof *m->pending);
 		if (!m->pending)
 			return false;
-		m->pending->exporter = m->datagram->src;
+		m->pending->exporter = *address;
 		m->pending->sets = 1; /* the message in hand counts as one until late_settle */
 	}
-	make_room(m->decoder, bytes);
+	make_room(m->decoder, address, bytes);
 	struct held *h = copy_of(m, id, set);
-	if (!h)
+	struct queue *q = h ? queue_of(m->decoder, address, &m->header, id) : NULL;
+	if (!q) {
+		free(h);
 		return false;
-	append(l, h);
+	}
+	append(m->decoder, q, h);
 	return true;
 }
 
@@ -180,39 +369,73 @@ bool late_settle(struct message *m)
 	return p->waiting;
 }
 
-static bool is_of(const struct held *h, const struct domain *domain)
+void late_prove(struct decoder *d, const struct ip *address)
 {
-	return h->header.domain == domain->id && h->header.version == domain->version &&
-	       h->datagram.src_port == domain->port &&
-	       ip_equal(&h->datagram.src, &domain->exporter->address);
+	struct late *l = d->late;
+	struct sender *s = find_sender(l, address);
+	if (!s || s->proven)
+		return;
+	s->proven = true;
+	for (struct lru_link *own = s->sets.oldest; own; own = own->newer)
+		lru_remove(&l->unproven, &LRU_HOLDER(own, struct held, own)->unproven);
 }
 
-static void decode_held(
-	struct decoder *d, struct domain *domain, struct held *h, struct template *t)
+void late_announced(struct message *m, uint16_t id)
+{
+	struct late *l = m->decoder->late;
+	struct queue *q = NULL;
+	if (l->all.oldest)
+		q = find_queue(l, &m->datagram->src, &m->header, id);
+	if (!q || q->due)
+		return;
+	q->due = true;
+	q->next_due = l->due;
+	l->due = q;
+}
+
+/* Decodes a set, taken out. It is of the domain in hand, or of one that differs in its port. */
+static void decode_held(struct decoder *d, struct held *h)
 {
 	struct message m;
+	const struct message_header *header = &h->header;
 	struct cursor set = cursor_over(h->bytes, h->len);
-	message_resume(&m, d, &h->datagram, &h->header, domain);
+	struct domain *domain =
+		exporters_domain(d->exporters, &h->datagram, header->version, header->domain);
+	struct announced *a = NULL;
+	if (domain)
+		a = announced_find(d->exporters, domain, h->id, h->datagram.received.ns);
+	if (!a) { /* forgotten again, to make room for that domain */
+		done_with(d, h, domain ? ERR_NO_TEMPLATE : ERR_MEMORY);
+		return;
+	}
+	message_resume(&m, d, &h->datagram, header, domain);
 	if (h->times.has_base)
 		m.times = h->times;
 	if (d->trace)
 		d->trace->set(d->trace->ctx, 0, h->id, 4 + (size_t)h->len,
 			"data that waited for its template");
-	message_data(&m, t, set);
+	message_data(&m, a->template, set);
+	a->records += m.records;
 	message_count_flows(&m);
 	done_with(d, h, m.err);
 }
 
-void late_release(struct decoder *d, struct domain *domain)
+/* The first of all sets that are due. */
+static struct held *next_due(const struct late *l)
 {
-	struct held **at = &d->late->oldest;
-	while (*at) {
-		struct template *t = is_of(*at, domain) ? domain_template(domain, (*at)->id) : NULL;
-		if (t)
-			decode_held(d, domain, take_out(d->late, at), t);
-		else
-			at = &(*at)->next;
+	struct held *first = NULL;
+	for (const struct queue *q = l->due; q; q = q->next_due) {
+		struct held *h = LRU_HOLDER(q->sets.oldest, struct held, queued);
+		if (!first || h->order < first->order)
+			first = h;
 	}
+	return first;
+}
+
+void late_release(struct decoder *d)
+{
+	for (struct held *h; (h = next_due(d->late));)
+		decode_held(d, take_out(d->late, h));
 }
 
 /* The datagram that a set came in. */
@@ -245,11 +468,12 @@ void late_write(const struct late *l, struct bytes *out)
 {
 	const struct pending *last = NULL;
 	uint32_t count = 0;
-	for (const struct held *h = l->oldest; h; h = h->next)
+	for (const struct lru_link *link = l->all.oldest; link; link = link->newer)
 		count++;
 	bytes_uint(out, count, 4);
 	/* the sets of a datagram stand next to each other */
-	for (const struct held *h = l->oldest; h; last = h->of, h = h->next) {
+	for (const struct lru_link *link = l->all.oldest; link; link = link->newer) {
+		const struct held *h = LRU_HOLDER(link, const struct held, all);
 		bytes_uint(out, h->of == last, 1);
 		bytes_uint(out, h->of->waiting, 1);
 		bytes_uint(out, (uint64_t)-h->of->err, 1);
@@ -258,6 +482,7 @@ void late_write(const struct late *l, struct bytes *out)
 		bytes_uint(out, h->id, 2);
 		bytes_uint(out, h->len, 4);
 		bytes_put(out, h->bytes, h->len);
+		last = h->of;
 	}
 }
 
@@ -313,7 +538,7 @@ static struct pending *resume_pending(
 /* Reads one set; *last is the datagram of the one before it. */
 static int read_held(struct decoder *d, struct cursor *c, struct pending **last)
 {
-	struct held head = {.next = NULL};
+	struct held head = {.len = 0};
 	bool same = cursor_u8(c);
 	bool waiting = cursor_u8(c);
 	uint8_t err = cursor_u8(c);
@@ -323,13 +548,15 @@ static int read_held(struct decoder *d, struct cursor *c, struct pending **last)
 	head.len = cursor_u32(c);
 	const uint8_t *bytes = cursor_take(c, head.len);
 	if (!bytes || err >= ERR_COUNT || head.datagram.received.digits > 9 ||
-		head.header.export_digits > 9 || (same && !*last) ||
-		d->late->bytes + size_of(head.len) > d->late->max_bytes)
+		head.header.export_digits > 9 || (same && !*last))
 		return ERR_STATE_DAMAGED;
 	struct held *h = malloc(sizeof *h + head.len);
-	head.of = h ? resume_pending(d, same ? *last : NULL, waiting, -(int)err, &head.datagram.src)
+	struct queue *q = h ? queue_of(d, &head.datagram.src, &head.header, head.id) : NULL;
+	head.of = q ? resume_pending(d, same ? *last : NULL, waiting, -(int)err, &head.datagram.src)
 		    : NULL;
 	if (!head.of) {
+		if (q && !q->sets.oldest)
+			free_queue(d->late, q);
 		free(h);
 		return ERR_MEMORY;
 	}
@@ -337,17 +564,20 @@ static int read_held(struct decoder *d, struct cursor *c, struct pending **last)
 	memcpy(h->bytes, bytes, h->len);
 	h->datagram.data = h->bytes;
 	h->datagram.len = h->len;
-	append(d->late, h);
+	append(d, q, h);
 	*last = h->of;
 	return 0;
 }
 
 int late_read(struct decoder *d, struct cursor *c)
 {
+	static const struct ip nobody;
 	struct pending *last = NULL;
 	uint32_t count = cursor_u32(c);
 	int err = cursor_ok(c) ? 0 : ERR_STATE_DAMAGED;
 	while (count-- && !err)
 		err = read_held(d, c, &last);
+	if (!err)
+		make_room(d, &nobody, 0);
 	return err;
 }

@@ -61,7 +61,8 @@ int message_begin(struct message *m, struct decoder *d, const struct datagram *d
 	if (!domain)
 		return ERR_MEMORY;
 	message_resume(m, d, dg, h, domain);
-	m->verdict = sequence_check(domain, h->sequence, h->per_datagram);
+	m->verdict = sequence_check(
+		&domain->sequence, &domain->exporter->sequence, h->sequence, h->per_datagram);
 	return 0;
 }
 
@@ -275,7 +276,7 @@ static void end_set(struct message *m, bool header_says)
 	message_unshare(m, FIELD_sampling_source);
 }
 
-void message_data(struct message *m, struct template *t, struct cursor set)
+void message_data(struct message *m, const struct template *t, struct cursor set)
 {
 	struct decoder *d = m->decoder;
 	bool locate = t->variable || t->options;
@@ -297,7 +298,6 @@ void message_data(struct message *m, struct template *t, struct cursor set)
 		if (d->trace)
 			trace_record(m, t, p, pos);
 		m->records++;
-		t->records++;
 	}
 	if (cursor_left(&set) >= PADDING_MAX && cursor_left(&set) < t->record_len)
 		message_met(m, QUIRK_LONG_PADDING);
@@ -306,11 +306,16 @@ void message_data(struct message *m, struct template *t, struct cursor set)
 
 static void data_set(struct message *m, const uint8_t *at, uint16_t id, struct cursor set)
 {
-	struct template *t = domain_template(m->domain, id);
-	if (t) {
-		message_data(m, t, set);
+	struct announced *a =
+		announced_find(m->decoder->exporters, m->domain, id, m->datagram->received.ns);
+	if (a) {
+		uint32_t before = m->records;
+		message_data(m, a->template, set);
+		a->records += m->records - before;
 		return;
 	}
+	if (cursor_left(&set) == 0)
+		return; /* nothing that could wait */
 	m->exact = false;
 	if (!late_hold(m, id, set))
 		message_fault(m, at, ERR_NO_TEMPLATE);
@@ -361,26 +366,23 @@ bool message_define(struct message *m, const uint8_t *at, uint16_t id, size_t co
 	uint16_t scope_count, bool options)
 {
 	struct decoder *d = m->decoder;
-	struct template *t = domain_template(m->domain, id);
-	int err = 0;
-	if (!t || !template_same(t, d->defs, count, scope_count, options)) {
-		if (t)
-			message_met(m, QUIRK_TEMPLATE_REDEFINED);
-		t = template_compile(id, d->defs, count, scope_count, options, &err);
-		if (t)
-			err = domain_define(d->exporters, m->domain, t);
-		if (t && !err)
-			exporter_met(m->domain->exporter, quirks_of_template(t, m->header.version));
-	}
-	if (err || !t) {
+	int err;
+	const struct announced *before = announced_get(d->exporters, m->domain, id);
+	const struct template *old = before ? before->template : NULL;
+	const struct announced *a = announced_define(d->exporters, m->domain, id, d->defs, count,
+		scope_count, options, m->datagram->received.ns, &err);
+	if (!a) {
 		message_fault(m, at, err);
 		return false;
 	}
-	m->defined = true;
-	t->seen_ns = m->datagram->received.ns;
+	if (a->template != old)
+		exporter_met(
+			m->domain->exporter, quirks_of_template(a->template, m->header.version) |
+						     (old ? QUIRK_BIT(TEMPLATE_REDEFINED) : 0));
+	late_announced(m, id);
 	d->counts.templates++;
 	if (d->trace)
-		d->trace->template(d->trace->ctx, offset_of(m, at), t);
+		d->trace->template(d->trace->ctx, offset_of(m, at), a->template);
 	return true;
 }
 
@@ -396,6 +398,10 @@ void message_count_flows(struct message *m)
 	struct exporter *e = m->domain->exporter;
 	m->decoder->counts.flows += m->flows;
 	e->flows += m->flows;
+	if (m->records && !e->proven) {
+		exporters_prove(m->decoder->exporters, e);
+		late_prove(m->decoder, &e->address);
+	}
 	if (m->flows)
 		note_sampling(e, &m->decoder->record);
 }
@@ -403,15 +409,14 @@ void message_count_flows(struct message *m)
 int message_end(struct message *m)
 {
 	struct exporter *e = m->domain->exporter;
-	sequence_advance(m->domain, m->verdict, m->header.sequence, m->records, m->exact,
-		m->header.per_datagram);
+	sequence_advance(&m->domain->sequence, &e->sequence, m->verdict, m->header.sequence,
+		m->records, m->exact, m->header.per_datagram);
 	message_count_flows(m);
 	e->datagrams++;
 	e->last_seen = m->datagram->received;
 	bool waits = late_settle(m);
 	if (m->err)
 		e->undecodable[-m->err]++;
-	if (m->defined)
-		late_release(m->decoder, m->domain);
+	late_release(m->decoder);
 	return m->err ? m->err : waits;
 }

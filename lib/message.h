@@ -3,6 +3,7 @@
 #ifndef GOFLOW_MESSAGE_H
 #define GOFLOW_MESSAGE_H
 
+#include "lib/announced.h"
 #include "lib/cursor.h"
 #include "lib/decode.h"
 
@@ -43,7 +44,6 @@ struct message {
 	unsigned joins;               /* what join_record has to do with the records of the set in hand */
 	uint64_t shared[FIELD_WORDS]; /* fields set by the header, for all its records */
 	enum sequence_verdict verdict;
-	bool defined;       /* it brought templates */
 	uint32_t records;   /* data records so far, option records included */
 	uint32_t flows;
 	bool exact;         /* records is all there were */
@@ -59,7 +59,7 @@ int message_begin(struct message *m, struct decoder *d, const struct datagram *d
 void message_resume(struct message *m, struct decoder *d, const struct datagram *dg,
 	const struct message_header *h, struct domain *domain);
 
-/* Adds the flows of m to the counters. */
+/* Adds the flows of m to the counters; and its exporter, if it had records, has sent what can be decoded. */
 void message_count_flows(struct message *m);
 
 /* For a datagram in which no message begins: counts `err` for its exporter, and returns it. */
@@ -98,7 +98,7 @@ void message_fault(struct message *m, const uint8_t *at, int err);
 
 /* Decodes a data set's contents by its template: flow records are emitted, option records learnt from.
  * A rest shorter than a record is padding. */
-void message_data(struct message *m, struct template *t, struct cursor set);
+void message_data(struct message *m, const struct template *t, struct cursor set);
 
 /* Reads the sets of a NetFlow v9 or IPFIX message, calling `templates` for sets of templates (options
  * false) and options templates (true), whose ids are given. */

@@ -10,9 +10,10 @@ static void keep_as_extra(
 	struct record *r, const struct template_field *f, const uint8_t *p, uint32_t len)
 {
 	uint32_t at = r->extra_count;
-	for (uint32_t i = 0; i < r->extra_count; i++)
-		if (r->extras[i].pen == f->pen && r->extras[i].id == f->id)
-			at = i + 1;
+	while (at && (r->extras[at - 1].pen != f->pen || r->extras[at - 1].id != f->id))
+		at--;
+	if (!at)
+		at = r->extra_count;
 	memmove(&r->extras[at + 1], &r->extras[at], (r->extra_count - at) * sizeof *r->extras);
 	r->extras[at] = (struct extra){f->pen, f->id, (uint16_t)len, p};
 	r->extra_count++;
@@ -210,6 +211,7 @@ INLINED void run(const struct template *t, const uint8_t *p, const struct field_
 {
 	const struct step *s = run_unconditional(t, p, pos, r);
 	const struct step *extras = t->steps + t->first_extra, *end = t->steps + t->step_count;
+	const struct step *alone = t->steps + t->first_alone;
 	for (; s < extras; s++) {
 		uint32_t len = pos ? pos[s->index].len : s->len;
 		if (s->op == STEP_OTHER_FAMILY)
@@ -217,15 +219,12 @@ INLINED void run(const struct template *t, const uint8_t *p, const struct field_
 		else if (!run_conditional(s, FROM, len, r, times))
 			keep_as_extra(r, &t->fields[s->index], FROM, len);
 	}
-	bool grouped = r->extra_count == 0; /* none of another step's came before them */
+	for (; s < alone; s++)
+		keep_as_extra(r, &t->fields[s->index], FROM, pos ? pos[s->index].len : s->len);
 	for (; s < end; s++) {
 		const struct template_field *f = &t->fields[s->index];
 		uint32_t len = pos ? pos[s->index].len : s->len;
-		if (grouped)
-			r->extras[r->extra_count++] =
-				(struct extra){f->pen, f->id, (uint16_t)len, FROM};
-		else
-			keep_as_extra(r, f, FROM, len);
+		r->extras[r->extra_count++] = (struct extra){f->pen, f->id, (uint16_t)len, FROM};
 	}
 }
 

@@ -1,8 +1,10 @@
 #include "lib/state.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/crc32c.h"
+#include "lib/hash.h"
 #include "lib/late.h"
 #include "lib/message.h"
 
@@ -15,7 +17,8 @@ struct writing {
 	enum state_extent extent;
 	uint64_t fingerprint;
 	uint32_t count;
-	const struct domain *oldest;
+	const struct announced **templates; /* of the domain in hand */
+	size_t template_count, template_room;
 };
 
 /* Adds what was written since `from`, which belongs to what has the checksum `of`, to the
@@ -43,8 +46,11 @@ static size_t begin_list(struct writing *w)
 	return w->out->len - 4;
 }
 
-static void put_template(struct bytes *b, const struct template *t)
+static void put_definition(void *ctx, const struct template *t)
 {
+	struct writing *w = ctx;
+	struct bytes *b = w->out;
+	w->count++;
 	bytes_uint(b, t->id, 2);
 	bytes_uint(b, t->options, 1);
 	bytes_uint(b, t->scope_count, 2);
@@ -64,11 +70,56 @@ static void put_sequence(struct bytes *b, const struct sequence *s)
 	bytes_uint(b, s->records, 8);
 }
 
-static void put_domain(struct writing *w, const struct domain *d)
+static bool take_template(void *ctx, const struct announced *a)
+{
+	struct writing *w = ctx;
+	w->templates[w->template_count++] = a;
+	return true;
+}
+
+static int by_use(const void *a, const void *b)
+{
+	const struct announced *const *x = a, *const *y = b;
+	if ((*x)->tick != (*y)->tick)
+		return (*x)->tick < (*y)->tick ? -1 : 1;
+	return (*x)->id < (*y)->id ? -1 : 1;
+}
+
+/* The domain's templates, the least recently used first. When they were announced is no change of
+ * them: it has no part in the fingerprint. */
+static void put_templates(struct writing *w, const struct domain *d, uint32_t crc)
+{
+	struct bytes *b = w->out;
+	if (d->template_count > w->template_room) {
+		const struct announced **more =
+			realloc(w->templates, d->template_count * sizeof *more);
+		b->failed |= !more;
+		if (!more)
+			return;
+		w->templates = more;
+		w->template_room = d->template_count;
+	}
+	w->template_count = 0;
+	announced_each(d, take_template, w);
+	if (w->template_count)
+		qsort(w->templates, w->template_count, sizeof(struct announced *), by_use);
+	for (size_t i = 0; i < w->template_count; i++) {
+		const struct announced *a = w->templates[i];
+		bytes_uint(b, a->template->number, 4);
+		bytes_uint(b, a->seen_ns, 8);
+		w->fingerprint += (hash_mix(crc, a->template->hash) << 16) | 1;
+	}
+}
+
+static bool put_domain(void *ctx, const struct domain *d)
 {
 	static const struct sequence none;
+	struct writing *w = ctx;
 	struct bytes *b = w->out;
 	size_t from = b->len;
+	if (!d->version)
+		return true; /* it stands for datagrams that no protocol took: there is nothing to
+				know */
 	bytes_put(b, d->exporter->address.b, sizeof d->exporter->address.b);
 	bytes_uint(b, d->port, 2);
 	bytes_uint(b, d->version, 1);
@@ -79,33 +130,26 @@ static void put_domain(struct writing *w, const struct domain *d)
 	bytes_uint(b, d->clock_uptime, 4);
 	bytes_uint(b, d->clock_known, 1);
 	bytes_uint(b, d->uptime_in_seconds, 1);
+	bytes_uint(b, d->exporter->proven, 1);
 	bytes_uint(b, d->template_count, 4);
-	uint32_t crc = imprint(w, from, 0);
-	for (size_t i = 0; i < TEMPLATE_BUCKETS; i++)
-		for (const struct template *t = d->templates[i]; t; t = t->next) {
-			from = b->len;
-			put_template(b, t);
-			imprint(w, from, crc);
-		}
+	put_templates(w, d, imprint(w, from, 0));
 	w->count++;
-}
-
-static bool find_oldest(void *ctx, const struct domain *d)
-{
-	((struct writing *)ctx)->oldest = d;
 	return true;
 }
 
-/* Domains of version 0 stand for datagrams that no protocol took: there is nothing to know of them.
- */
+static void put_definitions(struct writing *w, const struct exporters *all)
+{
+	size_t at = begin_list(w);
+	announced_definitions(all, put_definition, w);
+	put_count(w, at);
+}
+
 static void put_domains(struct writing *w, const struct exporters *all)
 {
 	size_t at = begin_list(w);
-	domains_each(all, find_oldest, w);
-	for (const struct domain *d = w->oldest; d; d = d->newer)
-		if (d->version)
-			put_domain(w, d);
+	domains_each(all, put_domain, w);
 	put_count(w, at);
+	free(w->templates);
 }
 
 /* The one that was announced longest ago first. */
@@ -173,6 +217,7 @@ int state_write(
 	out->len = 0;
 	out->failed = false;
 	bytes_put(out, room, sizeof room);
+	put_definitions(&w, d->exporters);
 	put_domains(&w, d->exporters);
 	put_exporters(&w, d->exporters);
 	if (extent == STATE_WHOLE)
@@ -195,27 +240,60 @@ static struct ip get_address(struct cursor *c)
 	return a;
 }
 
-static int get_template(struct decoder *d, struct cursor *c, struct domain *domain)
+/* Where the definitions stand, by their numbers: they are compiled when a template needs them. */
+struct reading {
+	struct decoder *decoder;
+	struct cursor c;
+	struct cursor *definitions;
+	uint32_t definition_count;
+};
+
+static int get_definitions(struct reading *r)
 {
-	uint16_t id = cursor_u16(c);
-	bool options = cursor_u8(c);
-	uint16_t scopes = cursor_u16(c);
-	uint16_t count = cursor_u16(c);
+	const size_t least = 7; /* octets of one */
+	r->definition_count = cursor_u32(&r->c);
+	if (r->definition_count > cursor_left(&r->c) / least)
+		return ERR_STATE_DAMAGED;
+	r->definitions = malloc((r->definition_count + (size_t)1) * sizeof *r->definitions);
+	if (!r->definitions)
+		return ERR_MEMORY;
+	for (uint32_t i = 0; i < r->definition_count; i++) {
+		r->definitions[i] = r->c;
+		cursor_take(&r->c, least - 2);
+		size_t count = cursor_u16(&r->c);
+		cursor_take(&r->c, count * 8);
+	}
+	return cursor_ok(&r->c) ? 0 : ERR_STATE_DAMAGED;
+}
+
+/* Takes over definition `number` for a domain. Where there is no room it is left out. */
+static int define(struct reading *r, struct domain *domain, uint32_t number, uint64_t seen_ns)
+{
+	struct decoder *d = r->decoder;
+	struct cursor c = r->definitions[number];
+	uint16_t id = cursor_u16(&c);
+	bool options = cursor_u8(&c);
+	uint16_t scopes = cursor_u16(&c);
+	uint16_t count = cursor_u16(&c);
 	int err;
-	if (!cursor_ok(c) || count > TEMPLATE_FIELDS_MAX || scopes > count)
+	if (count > TEMPLATE_FIELDS_MAX || scopes > count)
 		return ERR_STATE_DAMAGED;
 	for (size_t i = 0; i < count; i++) {
-		d->defs[i].pen = cursor_u32(c);
-		d->defs[i].id = cursor_u16(c);
-		d->defs[i].len = cursor_u16(c);
+		d->defs[i].pen = cursor_u32(&c);
+		d->defs[i].id = cursor_u16(&c);
+		d->defs[i].len = cursor_u16(&c);
 	}
-	if (!cursor_ok(c))
+	announced_define(d->exporters, domain, id, d->defs, count, scopes, options, seen_ns, &err);
+	return err == ERR_BAD_TEMPLATE ? ERR_STATE_DAMAGED : err == ERR_MEMORY ? err : 0;
+}
+
+static int get_template(struct reading *r, struct domain *domain)
+{
+	uint32_t number = cursor_u32(&r->c);
+	uint64_t seen_ns = cursor_u64(&r->c);
+	if (!cursor_ok(&r->c) || number >= r->definition_count)
 		return ERR_STATE_DAMAGED;
-	struct template *t = template_compile(id, d->defs, count, scopes, options, &err);
-	if (!t)
-		return err == ERR_MEMORY ? err : ERR_STATE_DAMAGED;
-	domain_define(d->exporters, domain, t); /* where there is no room it is left out */
-	return 0;
+	return define(r, domain, number, seen_ns);
 }
 
 static void get_sequence(struct cursor *c, struct sequence *s)
@@ -226,15 +304,17 @@ static void get_sequence(struct cursor *c, struct sequence *s)
 	s->records = cursor_u64(c);
 }
 
-static int get_domain(struct decoder *d, struct cursor *c)
+static int get_domain(struct reading *r)
 {
+	struct cursor *c = &r->c;
+	struct exporters *all = r->decoder->exporters;
 	struct datagram dg = {.src = get_address(c)};
 	dg.src_port = cursor_u16(c);
 	uint8_t version = cursor_u8(c);
 	uint32_t id = cursor_u32(c);
 	if (!cursor_ok(c) || !version) /* such a domain is not written */
 		return ERR_STATE_DAMAGED;
-	struct domain *domain = exporters_domain(d->exporters, &dg, version, id);
+	struct domain *domain = exporters_domain(all, &dg, version, id);
 	if (!domain)
 		return ERR_MEMORY;
 	get_sequence(c, &domain->sequence);
@@ -243,20 +323,20 @@ static int get_domain(struct decoder *d, struct cursor *c)
 	domain->clock_uptime = cursor_u32(c);
 	domain->clock_known = cursor_u8(c);
 	domain->uptime_in_seconds = cursor_u8(c);
+	if (cursor_u8(c))
+		exporters_prove(all, domain->exporter);
 	uint32_t templates = cursor_u32(c);
 	int err = cursor_ok(c) ? 0 : ERR_STATE_DAMAGED;
 	for (uint32_t i = 0; i < templates && !err; i++)
-		err = get_template(d, c, domain);
+		err = get_template(r, domain);
 	return err;
 }
 
 static int get_samplers(struct cursor *c, struct samplers *s)
 {
 	uint32_t count = cursor_u32(c);
-	if (count > SAMPLERS_MAX)
-		return ERR_STATE_DAMAGED;
 	*s = (struct samplers){.count = count};
-	for (uint32_t i = 0; i < count && cursor_ok(c); i++) {
+	for (uint32_t i = 0; i < count && i < SAMPLERS_MAX && cursor_ok(c); i++) {
 		s->list[i].domain = cursor_u32(c);
 		s->list[i].of = cursor_u8(c);
 		s->list[i].id = cursor_u64(c);
@@ -285,27 +365,27 @@ static int get_name(struct decoder *d, struct cursor *c, struct exporter *e)
 }
 
 /* An exporter whose domains found no room is passed over. */
-static int get_exporter(struct decoder *d, struct cursor *c)
+static int get_exporter(struct reading *r)
 {
+	struct cursor *c = &r->c;
 	struct samplers samplers;
 	struct ip address = get_address(c);
-	struct exporter *e = exporters_find(d->exporters, &address);
+	struct exporter *e = exporters_find(r->decoder->exporters, &address);
 	int err = get_samplers(c, e ? &e->samplers : &samplers);
 	uint32_t names = cursor_u32(c);
 	if (!cursor_ok(c))
 		return ERR_STATE_DAMAGED;
 	while (names-- && !err)
-		err = get_name(d, c, e);
+		err = get_name(r->decoder, c, e);
 	return err;
 }
 
-static int get_list(
-	struct decoder *d, struct cursor *c, int (*get)(struct decoder *d, struct cursor *c))
+static int get_list(struct reading *r, int (*get)(struct reading *r))
 {
-	uint32_t count = cursor_u32(c);
-	int err = cursor_ok(c) ? 0 : ERR_STATE_DAMAGED;
+	uint32_t count = cursor_u32(&r->c);
+	int err = cursor_ok(&r->c) ? 0 : ERR_STATE_DAMAGED;
 	while (count-- && !err)
-		err = get(d, c);
+		err = get(r);
 	return err;
 }
 
@@ -330,19 +410,22 @@ static int check_header(const uint8_t *bytes, size_t len, struct cursor *content
 
 int state_read(struct decoder *d, const uint8_t *bytes, size_t len)
 {
-	struct cursor c;
-	int err = check_header(bytes, len, &c);
+	struct reading r = {.decoder = d};
+	int err = check_header(bytes, len, &r.c);
 	if (!err)
-		err = get_list(d, &c, get_domain);
+		err = get_definitions(&r);
 	if (!err)
-		err = get_list(d, &c, get_exporter);
+		err = get_list(&r, get_domain);
 	if (!err)
-		err = late_read(d, &c);
-	if (!err && cursor_left(&c))
+		err = get_list(&r, get_exporter);
+	if (!err)
+		err = late_read(d, &r.c);
+	if (!err && cursor_left(&r.c))
 		err = ERR_STATE_DAMAGED;
+	free(r.definitions);
 	if (err) {
 		late_clear(d->late);
-		d->counts.waiting = d->counts.resumed = 0;
+		d->counts = (struct decode_counts){.decoded = 0};
 		exporters_clear(d->exporters);
 	}
 	return err;

@@ -202,18 +202,79 @@ static bool has_section(const struct template *t)
 	return false;
 }
 
-/* What is left over becomes extras, those of one element next to each other. */
-static void add_extras(struct template *t, bool *claimed)
+/* A template field on its way into the order in which extras stand. */
+struct place {
+	struct template_field field;
+	uint16_t index, first; /* in the template: its own, and that of its element */
+	bool alone;            /* no field of its element joins the extras by its value */
+};
+
+static int by_element(const void *a, const void *b)
 {
+	const struct place *p = a, *q = b;
+	if (p->field.pen != q->field.pen)
+		return p->field.pen < q->field.pen ? -1 : 1;
+	if (p->field.id != q->field.id)
+		return p->field.id < q->field.id ? -1 : 1;
+	return p->index < q->index ? -1 : p->index > q->index;
+}
+
+static int by_first(const void *a, const void *b)
+{
+	const struct place *p = a, *q = b;
+	if (p->alone != q->alone)
+		return p->alone ? 1 : -1;
+	if (p->first != q->first)
+		return p->first < q->first ? -1 : 1;
+	return p->index < q->index ? -1 : p->index > q->index;
+}
+
+/* The fields that join the extras where their values do not fit. */
+static void find_misfits(const struct template *t, bool *misfits)
+{
+	for (size_t s = 0; s < t->step_count; s++)
+		if (t->steps[s].op >= STEP_CONDITIONAL) {
+			misfits[t->steps[s].index] = true;
+			if (t->steps[s].partner != NOBODY)
+				misfits[t->steps[s].partner] = true;
+		}
+}
+
+/* The template's fields, those of one element next to each other, in the order of their first;
+ * elements of misfits come before the others. */
+static void find_places(const struct template *t, struct place *places)
+{
+	bool misfits[TEMPLATE_FIELDS_MAX] = {false};
+	size_t n = t->field_count, end;
+	find_misfits(t, misfits);
+	for (size_t i = 0; i < n; i++)
+		places[i] = (struct place){.field = t->fields[i], .index = (uint16_t)i};
+	qsort(places, n, sizeof *places, by_element);
+	for (size_t i = 0; i < n; i = end) {
+		bool alone = true;
+		for (end = i; end < n && same_element(&places[i].field, &places[end].field); end++)
+			alone &= !misfits[places[end].index];
+		for (size_t k = i; k < end; k++) {
+			places[k].first = places[i].index;
+			places[k].alone = alone;
+		}
+	}
+	qsort(places, n, sizeof *places, by_first);
+}
+
+/* What no field claims becomes extras. */
+static void add_extras(struct template *t, const bool *claimed)
+{
+	struct place places[TEMPLATE_FIELDS_MAX];
+	find_places(t, places);
+	t->first_alone = t->step_count;
 	for (size_t i = 0; i < t->field_count; i++) {
-		if (claimed[i] || t->fields[i].len == 0 || t->fields[i].pen == PEN_PADDING)
-			continue;
-		for (size_t k = i; k < t->field_count; k++)
-			if (!claimed[k] && same_element(&t->fields[i], &t->fields[k])) {
-				if (t->fields[k].len)
-					add_step(t, STEP_EXTRA, k);
-				claimed[k] = true;
-			}
+		const struct place *p = &places[i];
+		bool padding = t->id == 0 && p->field.pen == PEN_PADDING;
+		if (!claimed[p->index] && p->field.len && !padding)
+			add_step(t, STEP_EXTRA, p->index);
+		if (!p->alone)
+			t->first_alone = t->step_count;
 	}
 }
 
@@ -235,66 +296,53 @@ static bool has_sampling_pair(const struct template *t)
 
 static void set_offsets(struct template *t)
 {
-	uint32_t offset = 0;
-	for (size_t i = 0; i < t->field_count; i++)
-		offset += t->fields[i].len;
+	uint32_t offsets[TEMPLATE_FIELDS_MAX], offset = 0;
 	if (t->variable)
 		return;
-	for (size_t s = 0; s < t->step_count; s++) {
-		offset = 0;
-		for (size_t i = 0; i < t->steps[s].index; i++)
-			offset += t->fields[i].len;
-		t->steps[s].offset = offset;
+	for (size_t i = 0; i < t->field_count; i++) {
+		offsets[i] = offset;
+		offset += t->fields[i].len;
 	}
+	for (size_t s = 0; s < t->step_count; s++)
+		t->steps[s].offset = offsets[t->steps[s].index];
 }
 
-/* The length of a record, each variable field counted by its shortest form; 0: empty records. */
+/* The length of a record, each variable field counted by its shortest form; 0: empty records, or
+ * too many fields of no length. */
 static uint32_t least_length(const struct template_field *defs, size_t count, bool *variable)
 {
-	uint32_t len = 0;
+	uint32_t len = 0, empty = 0;
 	for (size_t i = 0; i < count; i++) {
 		bool v = defs[i].len == TEMPLATE_VARIABLE;
 		*variable |= v;
 		len += v ? 1 : defs[i].len;
+		empty += defs[i].len == 0;
 	}
-	return len;
+	return empty <= TEMPLATE_EMPTY_MAX ? len : 0;
 }
 
-struct template *template_compile(uint16_t id, const struct template_field *defs,
-	size_t field_count, uint16_t scope_count, bool options, int *err)
+/* What is kept of t, which has room for more steps, in a block of its own size; NULL: no memory. */
+static struct template *fitted(const struct template *t)
+{
+	size_t fields_size = t->field_count * sizeof *t->fields;
+	size_t bytes = sizeof *t + fields_size + t->step_count * sizeof *t->steps;
+	struct template *own = malloc(bytes);
+	if (!own)
+		return NULL;
+	*own = *t;
+	own->fields = (struct template_field *)(own + 1);
+	own->steps = (struct step *)(own->fields + t->field_count);
+	own->bytes = (uint32_t)(bytes + BLOCK_OVERHEAD);
+	memcpy(own->fields, t->fields, fields_size);
+	memcpy(own->steps, t->steps, t->step_count * sizeof *t->steps);
+	return own;
+}
+
+static void make_plan(struct template *t)
 {
 	bool claimed[TEMPLATE_FIELDS_MAX] = {false};
 	struct claims claims;
-	bool variable = false;
-
-	*err = ERR_STATE_LIMIT;
-	if (field_count > TEMPLATE_FIELDS_MAX)
-		return NULL;
-	*err = ERR_BAD_TEMPLATE;
-	uint32_t len = least_length(defs, field_count, &variable);
-	if (len == 0)
-		return NULL;
-	/* one step a field, one more for element 160, and one more for each that fills two fields
-	 */
-	size_t steps_max = 2 * field_count + FIELD_COUNT;
-	size_t bytes = sizeof(struct template) + field_count * sizeof *defs +
-		       steps_max * sizeof(struct step);
-	struct template *t = calloc(1, bytes);
-	*err = ERR_MEMORY;
-	if (!t)
-		return NULL;
-	*err = 0;
-	t->id = id;
-	t->options = options;
-	t->scope_count = scope_count;
-	t->field_count = (uint16_t)field_count;
-	t->variable = variable;
-	t->record_len = len;
-	t->bytes = bytes;
-	t->steps = (struct step *)(t + 1);
-	t->fields = (struct template_field *)(t->steps + steps_max);
-	memcpy(t->fields, defs, field_count * sizeof *defs);
-	stake_claims(&claims, defs, field_count);
+	stake_claims(&claims, t->fields, t->field_count);
 	add_claims(t, &claims, claimed);
 	order_steps(t);
 	t->own_sampling = claims.by[FIELD_sampling_rate] != NOBODY ||
@@ -304,7 +352,39 @@ struct template *template_compile(uint16_t id, const struct template_field *defs
 	t->section = has_section(t);
 	add_extras(t, claimed);
 	set_offsets(t);
-	return t;
+}
+
+struct template *template_compile(uint16_t id, const struct template_field *defs,
+	size_t field_count, uint16_t scope_count, bool options, int *err)
+{
+	/* one step a field, one more for element 160, and one more for each that fills two fields
+	 */
+	struct step steps[2 * TEMPLATE_FIELDS_MAX + FIELD_COUNT];
+	struct template_field fields_copy[TEMPLATE_FIELDS_MAX];
+	bool variable = false;
+
+	*err = ERR_STATE_LIMIT;
+	if (field_count > TEMPLATE_FIELDS_MAX)
+		return NULL;
+	*err = ERR_BAD_TEMPLATE;
+	uint32_t len = least_length(defs, field_count, &variable);
+	if (len == 0)
+		return NULL;
+	memcpy(fields_copy, defs, field_count * sizeof *defs);
+	struct template t = {
+		.id = id,
+		.options = options,
+		.scope_count = scope_count,
+		.field_count = (uint16_t)field_count,
+		.variable = variable,
+		.record_len = len,
+		.steps = steps,
+		.fields = fields_copy,
+	};
+	make_plan(&t);
+	struct template *own = fitted(&t);
+	*err = own ? 0 : ERR_MEMORY;
+	return own;
 }
 
 bool template_same(const struct template *t, const struct template_field *defs, size_t field_count,

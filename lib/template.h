@@ -10,8 +10,13 @@
 
 #define TEMPLATE_FIELDS_MAX 2048
 #define TEMPLATE_VARIABLE   65535      /* a field length: stands in front of each value (RFC 7011, 7) */
+#define TEMPLATE_EMPTY_MAX  16         /* fields of no length: a record of few octets must not hold many fields */
 #define PEN_SCOPE           0xffffffff /* the scope types of NetFlow v9 (RFC 3954, 6.1) are no elements */
-#define PEN_PADDING         0xfffffffe /* bytes of NetFlow v5 that mean nothing */
+#define PEN_PADDING         0xfffffffe /* octets that mean nothing, in templates of id 0: those of no exporter */
+
+#define RECORD_EXTRAS_MAX   (TEMPLATE_FIELDS_MAX + FIELD_COUNT) /* of a record that a plan filled */
+
+#define BLOCK_OVERHEAD      16 /* octets of an allocated block beside what it holds */
 
 struct template_field {
 	uint32_t pen;
@@ -41,20 +46,20 @@ struct step {
 };
 
 struct template {
-	struct template *next; /* in its domain's bucket */
+	struct template *next; /* for lib/definitions, as are these: */
+	uint64_t hash;         /* of its definition */
+	uint32_t users, number;
 	uint16_t id, scope_count, field_count, step_count;
-	/* The steps stand in the order of their ops: where those of each unconditional op end, and where the
-	 * first STEP_EXTRA is. */
-	uint16_t end_of[STEP_CONDITIONAL], first_extra;
+	/* The steps stand in the order of their ops: where those of each unconditional op end, where the first
+	 * STEP_EXTRA is, and the first of those beside which no value of another step can come to stand. */
+	uint16_t end_of[STEP_CONDITIONAL], first_extra, first_alone;
 	bool options;
 	bool own_sampling;    /* its records tell their sampling rate or sampler */
 	bool icmp_in_port;    /* they have a protocol and ports, but no ICMP type */
 	bool variable;        /* holds fields of variable length */
 	bool section;         /* its flow records hold part of a packet */
 	uint32_t record_len;  /* exact; the least, if variable; never 0 */
-	size_t bytes;         /* that it occupies */
-	uint64_t records;     /* decoded by it */
-	uint64_t seen_ns;     /* when it was last announced */
+	uint32_t bytes;       /* that it occupies, BLOCK_OVERHEAD included */
 	uint64_t present[FIELD_WORDS];   /* what every record will have */
 	struct template_field *fields;   /* in the same allocation, as are the steps */
 	struct step *steps;
@@ -62,7 +67,7 @@ struct template {
 
 /* Makes a template out of field_count definitions, which are copied. Returns it (the caller owns it and
  * frees it with free), or NULL with *err: ERR_BAD_TEMPLATE (no field, or records of no length: RFC 7011 allows
- * neither), ERR_STATE_LIMIT (too many fields), ERR_MEMORY. */
+ * neither; or more than TEMPLATE_EMPTY_MAX fields of no length), ERR_STATE_LIMIT (too many fields), ERR_MEMORY. */
 struct template *template_compile(uint16_t id, const struct template_field *defs, size_t field_count,
 	uint16_t scope_count, bool options, int *err);
 
@@ -91,7 +96,7 @@ struct plan_times {
 
 /* Runs the plan over one record: bytes of `len` = record_len at p, or with positions of template_locate.
  * Sets members, presence bits beyond t->present, and extras of r, which must have room for
- * TEMPLATE_FIELDS_MAX of them. times->has_base may be set by the record itself (element 160). */
+ * RECORD_EXTRAS_MAX of them. times->has_base may be set by the record itself (element 160). */
 void plan_run(const struct template *t, const uint8_t *p, const struct field_position *pos, struct record *r,
 	struct plan_times *times);
 

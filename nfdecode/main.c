@@ -15,6 +15,7 @@
 #include "lib/opt.h"
 
 #define DEFRAG_SLOTS 256
+#define TIME_MAX_NS  (366 * 86400 * NS_PER_S)
 
 enum {
 	OPT_EXPLAIN = 256,
@@ -25,7 +26,11 @@ enum {
 	OPT_STATE_MAX,
 	OPT_STATS,
 	OPT_EXPORTERS,
-	OPT_SCALE
+	OPT_SCALE,
+	OPT_EXPORTER_MAX,
+	OPT_TEMPLATE_LIFETIME,
+	OPT_WAIT_BYTES,
+	OPT_WAIT_TIME
 };
 
 static const struct opt options[] = {
@@ -40,15 +45,21 @@ static const struct opt options[] = {
 	{OPT_STREAM_ID, "stream-id", "HEX",
 		"32 hex digits: number the stream so, cut frames by count alone"},
 	{OPT_STATE, "state", "FILE", "keep what is remembered of exporters in it between runs"},
-	{OPT_STATE_MAX, "state-max", "SIZE", "bound on what is remembered of exporters (64M)"},
+	{OPT_STATE_MAX, "state-max", "SIZE", "bound on all that is remembered of exporters (64M)"},
+	{OPT_EXPORTER_MAX, "exporter-max", "SIZE", "of that, of one exporter (1M)"},
+	{OPT_WAIT_BYTES, "wait-bytes", "SIZE",
+		"of that, of data that waits for its template (a sixteenth)"},
+	{OPT_WAIT_TIME, "wait-time", "DURATION", "how long it waits (30m)"},
+	{OPT_TEMPLATE_LIFETIME, "template-lifetime", "DURATION",
+		"forget templates not announced for so long (never)"},
 	{OPT_STATS, "stats", "PATH", "serve counters on this unix socket"},
 };
 
 struct config {
 	enum output_form form;
-	bool has_id, by_exporter, inner, scale;
+	bool has_id, by_exporter, inner, scale, has_wait_bytes;
 	struct stream_id id;
-	uint64_t state_max;
+	uint64_t state_max, exporter_max, wait_bytes, wait_ns, lifetime_ns;
 	const char *stats, *state, *exporters;
 };
 
@@ -73,6 +84,15 @@ static int set_option(struct config *c, int id, const char *arg)
 	case OPT_STATE: c->state = arg; return 0;
 	case OPT_STATE_MAX:
 		return opt_size("state-max", arg, 1024 * 1024, UINT64_C(1) << 40, &c->state_max);
+	case OPT_EXPORTER_MAX:
+		return opt_size(
+			"exporter-max", arg, 64 * 1024, UINT64_C(1) << 40, &c->exporter_max);
+	case OPT_WAIT_BYTES:
+		c->has_wait_bytes = true;
+		return opt_size("wait-bytes", arg, 0, UINT64_C(1) << 40, &c->wait_bytes);
+	case OPT_WAIT_TIME: return opt_duration("wait-time", arg, TIME_MAX_NS, &c->wait_ns);
+	case OPT_TEMPLATE_LIFETIME:
+		return opt_duration("template-lifetime", arg, TIME_MAX_NS, &c->lifetime_ns);
 	default: c->stats = arg; return 0;
 	}
 }
@@ -88,6 +108,8 @@ static int configure(struct config *c, int argc, char **argv)
 		.count = LEN(options),
 	};
 	*c = (struct config){.state_max = DECODER_STATE_MAX,
+		.exporter_max = DECODER_EXPORTER_MAX,
+		.wait_ns = DECODER_WAIT_NS,
 		.form = isatty(STDOUT_FILENO) ? OUTPUT_JSON : OUTPUT_BINARY};
 	for (;;) {
 		int id = opt_next(&o, argc, argv);
@@ -101,6 +123,13 @@ static int configure(struct config *c, int argc, char **argv)
 	if (o.rest < argc) {
 		log_error("operand \"%s\": none is taken; the pcap stream comes on standard input",
 			argv[o.rest]);
+		return EXIT_USE + 1;
+	}
+	if (!c->has_wait_bytes)
+		c->wait_bytes = c->state_max / DECODER_WAIT_PART;
+	if (c->wait_bytes > c->state_max / 2) {
+		log_error("option --wait-bytes: found %llu, expected at most half of --state-max",
+			(unsigned long long)c->wait_bytes);
 		return EXIT_USE + 1;
 	}
 	if (isatty(STDIN_FILENO)) {
@@ -258,8 +287,10 @@ static int start(struct nfdecode *n, const struct config *c)
 	}
 	struct decoder_config dc = {
 		.state_max = c->state_max,
-		.wait_max = DECODER_WAIT_MAX,
-		.wait_ns = DECODER_WAIT_NS,
+		.exporter_max = c->exporter_max,
+		.wait_max = c->wait_bytes,
+		.wait_ns = c->wait_ns,
+		.lifetime_ns = c->lifetime_ns,
 		.inner = c->inner,
 		.exporters = n->exporters,
 		.scale = c->scale,

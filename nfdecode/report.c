@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lib/announced.h"
 #include "lib/counters.h"
 #include "lib/elements.h"
 #include "lib/err.h"
@@ -40,7 +41,22 @@ static const struct counter counters[COUNTERS] = {
 	[COUNT_TEMPLATES] = {"templates", COUNTER_GAUGE, "templates held"},
 	[COUNT_EXPORTERS] = {"exporters", COUNTER_GAUGE, "exporters held"},
 	[COUNT_EVICTED] = {"evicted", COUNTER_INFO, "domains forgotten for want of room"},
-	[COUNT_STATE_BYTES] = {"state_bytes", COUNTER_GAUGE, "bytes of exporters and templates"},
+	[COUNT_TEMPLATES_EVICTED] = {"templates_evicted", COUNTER_INFO,
+		"templates forgotten for want of room"},
+	[COUNT_TEMPLATES_EXPIRED] = {"templates_expired", COUNTER_INFO,
+		"templates whose lifetime was over"},
+	[COUNT_TEMPLATE_FALLBACKS] = {"template_fallbacks", COUNTER_INFO,
+		"data sets decoded by a template of another port"},
+	[COUNT_STATE_MAX_HITS] = {"state_max_hits", COUNTER_INFO,
+		"times that --state-max was reached"},
+	[COUNT_WAIT_BYTES_HITS] = {"wait_bytes_hits", COUNTER_INFO,
+		"data sets given up for want of room"},
+	[COUNT_WAIT_TIME_HITS] = {"wait_time_hits", COUNTER_INFO,
+		"data sets given up for their age"},
+	[COUNT_EXPORTER_MAX_HITS] = {"exporter_max_hits", COUNTER_INFO,
+		"times that an exporter reached --exporter-max"},
+	[COUNT_STATE_BYTES] = {"state_bytes", COUNTER_GAUGE,
+		"bytes of exporters, templates and waiting data"},
 	[COUNT_TORN_BYTES] = {"torn_bytes", COUNTER_INFO,
 		"bytes of a packet that the input ended in"},
 };
@@ -71,7 +87,14 @@ void report_refresh(struct nfdecode *n)
 	counts[COUNT_TEMPLATES] = usage.templates;
 	counts[COUNT_EXPORTERS] = usage.exporters;
 	counts[COUNT_EVICTED] = usage.evicted;
-	counts[COUNT_STATE_BYTES] = usage.bytes;
+	counts[COUNT_TEMPLATES_EVICTED] = usage.templates_evicted;
+	counts[COUNT_TEMPLATES_EXPIRED] = usage.templates_expired;
+	counts[COUNT_TEMPLATE_FALLBACKS] = usage.template_fallbacks;
+	counts[COUNT_STATE_MAX_HITS] = usage.state_max_hits;
+	counts[COUNT_EXPORTER_MAX_HITS] = usage.exporter_max_hits;
+	counts[COUNT_WAIT_BYTES_HITS] = c->wait_bytes_hits;
+	counts[COUNT_WAIT_TIME_HITS] = c->wait_time_hits;
+	counts[COUNT_STATE_BYTES] = usage.bytes + c->wait_bytes;
 }
 
 static void refresh(void *self)
@@ -86,15 +109,17 @@ struct rows {
 	uint64_t omitted;
 };
 
-/* Appends a row, or counts it where the document is long enough. */
+/* Is the document long enough? Then the row to come is counted in its place. */
+static bool is_full(struct rows *rows)
+{
+	bool full = json_array_size(rows->array) >= ROWS_MAX;
+	rows->omitted += full;
+	return full;
+}
+
 static void add_row(struct rows *rows, json_t *row)
 {
-	if (json_array_size(rows->array) < ROWS_MAX)
-		json_array_append_new(rows->array, row);
-	else {
-		rows->omitted++;
-		json_decref(row);
-	}
+	json_array_append_new(rows->array, row);
 }
 
 static void set_count(json_t *o, const char *key, uint64_t v)
@@ -150,19 +175,24 @@ static void set_text(json_t *o, const char *key, const struct text *t)
 
 static bool exporter_row(void *rows, const struct exporter *e)
 {
+	if (is_full(rows))
+		return true;
 	json_t *o = json_object();
 	set_address(o, "address", &e->address);
 	set_text(o, "name", &e->settings.name);
 	json_object_set_new(o, "versions", versions_of(e));
-	set_count(o, "domains", e->domains);
+	set_count(o, "domains", e->domain_count);
 	set_count(o, "datagrams", e->datagrams);
 	set_count(o, "flows", e->flows);
 	set_count(o, "option_records", e->option_records);
-	set_count(o, "lost_datagrams", e->lost_datagrams);
-	set_count(o, "lost_records", e->lost_records);
-	set_count(o, "reordered", e->reordered);
-	set_count(o, "restarts", e->restarts);
+	set_count(o, "lost_datagrams", e->sequence.lost_datagrams);
+	set_count(o, "lost_records", e->sequence.lost_records);
+	set_count(o, "reordered", e->sequence.reordered);
+	set_count(o, "restarts", e->sequence.restarts);
 	set_count(o, "templates", e->template_count);
+	set_count(o, "templates_evicted", e->templates_evicted);
+	set_count(o, "template_fallbacks", e->template_fallbacks);
+	set_count(o, "state_bytes", e->bytes);
 	if (e->sampling_rate)
 		set_count(o, "sampling_rate", e->sampling_rate);
 	const char *source = field_word(FIELD_sampling_source, e->sampling_source);
@@ -198,8 +228,12 @@ static json_t *fields_of(const struct template *t)
 	return all;
 }
 
-static void template_row(struct rows *rows, const struct domain *d, const struct template *t)
+static bool template_row(void *rows, const struct announced *a)
 {
+	const struct domain *d = a->domain;
+	const struct template *t = a->template;
+	if (is_full(rows))
+		return true;
 	json_t *o = json_object();
 	set_address(o, "exporter", &d->exporter->address);
 	set_count(o, "port", d->port);
@@ -209,17 +243,16 @@ static void template_row(struct rows *rows, const struct domain *d, const struct
 	json_object_set_new(o, "options", json_boolean(t->options));
 	if (!t->variable)
 		set_count(o, "record_length", t->record_len);
-	set_count(o, "records", t->records);
-	set_time(o, "last_seen", (struct instant){t->seen_ns, 9});
+	set_count(o, "records", a->records);
+	set_time(o, "last_seen", (struct instant){a->seen_ns, 9});
 	json_object_set_new(o, "fields", fields_of(t));
 	add_row(rows, o);
+	return true;
 }
 
 static bool domain_rows(void *rows, const struct domain *d)
 {
-	for (size_t i = 0; i < TEMPLATE_BUCKETS; i++)
-		for (const struct template *t = d->templates[i]; t; t = t->next)
-			template_row(rows, d, t);
+	announced_each(d, template_row, rows);
 	return true;
 }
 

@@ -29,8 +29,11 @@ static void emit(void *ctx, const struct record *r)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct out out;
-	const struct decoder_config config = {
-		.state_max = 64 * 1024, .wait_max = 8 * 1024, .wait_ns = 3 * NS_PER_S, .seed = 1};
+	const struct decoder_config config = {.state_max = 64 * 1024,
+		.exporter_max = 24 * 1024,
+		.wait_max = 8 * 1024,
+		.wait_ns = 3 * NS_PER_S,
+		.seed = 1};
 	struct decoder *d = decoder_new(&config, emit, &out);
 	uint64_t now = 1700000000 * NS_PER_S, datagrams = 0;
 	if (!d)

@@ -23,8 +23,11 @@ static void emit(void *ctx, const struct record *r)
 
 static struct decoder *make(uint64_t *records)
 {
-	const struct decoder_config config = {
-		.state_max = STATE_MAX, .wait_max = 8 * 1024, .wait_ns = NS_PER_S, .seed = 1};
+	const struct decoder_config config = {.state_max = STATE_MAX,
+		.exporter_max = 24 * 1024,
+		.wait_max = 8 * 1024,
+		.wait_ns = NS_PER_S,
+		.seed = 1};
 	return decoder_new(&config, emit, records);
 }
 

@@ -74,7 +74,8 @@ static void begin_with(struct decoder_config config)
 }
 
 static const struct decoder_config usual = {.state_max = DECODER_STATE_MAX,
-	.wait_max = DECODER_WAIT_MAX,
+	.exporter_max = DECODER_EXPORTER_MAX,
+	.wait_max = DECODER_STATE_MAX / DECODER_WAIT_PART,
 	.wait_ns = DECODER_WAIT_NS,
 	.seed = 1};
 
@@ -495,6 +496,92 @@ static void test_variable_fields_in_v9(void **state)
 	assert_int_equal(f.got[0].src_port, 80);
 }
 
+/* Enterprise numbers that stand for something else within, sent by an exporter: elements like any.
+ */
+static void test_reserved_enterprise_numbers(void **state)
+{
+	static const struct template_field defs[] = {
+		{PEN_PADDING, 5, 2}, {PEN_SCOPE, 1, 2}, {0, 7, 2}};
+	(void)state;
+	IPFIX(0);
+	define_ipfix(256, defs, LEN(defs));
+	set_begin(&f.m, 256);
+	put(&f.m, 2, 0x0102);
+	put(&f.m, 2, 0x0304);
+	put(&f.m, 2, 53);
+	set_end(&f.m, 0);
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.got[0].extra_count, 2);
+	assert_int_equal(f.got[0].extras[0].pen, PEN_PADDING);
+	assert_memory_equal(f.got[0].extras[0].bytes, "\1\2", 2);
+	assert_int_equal(f.got[0].src_port, 53);
+}
+
+/* Fields of no length cost time and no octets: a few are taken (Q5), many are no template. */
+static void test_fields_of_no_length(void **state)
+{
+	struct template_field defs[TEMPLATE_EMPTY_MAX + 2] = {{0, 7, 2}};
+	(void)state;
+	for (size_t i = 1; i < LEN(defs); i++)
+		defs[i] = (struct template_field){0, 8, 0};
+	IPFIX(0);
+	define_ipfix(256, defs, LEN(defs) - 1);
+	set_begin(&f.m, 256);
+	put(&f.m, 2, 53);
+	put(&f.m, 2, 54);
+	set_end(&f.m, 0);
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.count, 2);
+	IPFIX(2);
+	define_ipfix(257, defs, LEN(defs));
+	assert_int_equal(FEED_IPFIX(), ERR_BAD_TEMPLATE);
+}
+
+/* A set of an unknown template with nothing in it: there is nothing to wait for. */
+static void test_empty_sets_do_not_wait(void **state)
+{
+	(void)state;
+	IPFIX(0);
+	for (int i = 0; i < 100; i++) {
+		set_begin(&f.m, 300);
+		set_end(&f.m, 0);
+	}
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(counts()->waiting, 0);
+}
+
+/* What was received before the clock was set back waits as long as others do, and no longer. */
+static void test_waiting_when_the_clock_is_set_back(void **state)
+{
+	const uint64_t now = RECEIVED;
+	(void)state;
+	begin_with((struct decoder_config){.state_max = DECODER_STATE_MAX,
+		.exporter_max = DECODER_EXPORTER_MAX,
+		.wait_max = 65536,
+		.wait_ns = 10 * NS_PER_S});
+	for (int round = 0; round < 2; round++) {
+		f.from.received.ns = round ? now + 1000 * NS_PER_S : UINT64_MAX - 5;
+		IPFIX(0);
+		put_ports(300, 1, 1);
+		assert_int_equal(FEED_IPFIX(), 1);
+	}
+	f.from.received.ns = now;
+	IPFIX(0);
+	put_ports(300, 1, 1);
+	assert_int_equal(FEED_IPFIX(), 1);
+	assert_int_equal(counts()->waiting, 3);
+	f.from.received.ns = now + 9 * NS_PER_S;
+	IPFIX(0);
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(counts()->waiting, 3);
+	f.from.received.ns = now + 30 * NS_PER_S;
+	assert_int_equal(FEED_IPFIX(), 0);
+	f.from.received.ns = now + 45 * NS_PER_S;
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(counts()->waiting, 0);
+	assert_int_equal(undecodable(ERR_NO_TEMPLATE), 3);
+}
+
 /* Padding
  * ------------------------------------------------------------------------------------------ */
 
@@ -517,7 +604,7 @@ static void test_padding_of_data_sets(void **state)
 		assert_int_equal(FEED_IPFIX(), 0);
 		assert_int_equal(f.count, 2);
 	}
-	assert_int_equal(sender()->lost_records, 0);
+	assert_int_equal(sender()->sequence.lost_records, 0);
 }
 
 static void test_padding_of_template_sets(void **state)
@@ -968,22 +1055,22 @@ static void test_v9_sequence(void **state)
 	send_v9(UINT32_MAX - 1, 2);
 	send_v9(UINT32_MAX, 2);
 	send_v9(0, 2); /* it goes round */
-	assert_int_equal(sender()->lost_datagrams, 0);
+	assert_int_equal(sender()->sequence.lost_datagrams, 0);
 	send_v9(3, 2); /* two are missing, of two records each as far as one can tell */
-	assert_int_equal(sender()->lost_datagrams, 2);
-	assert_int_equal(sender()->lost_records, 4);
+	assert_int_equal(sender()->sequence.lost_datagrams, 2);
+	assert_int_equal(sender()->sequence.lost_records, 4);
 	send_v9(2, 2); /* one of them was only late */
-	assert_int_equal(sender()->reordered, 1);
-	assert_int_equal(sender()->lost_datagrams, 1);
-	assert_int_equal(sender()->lost_records, 2);
+	assert_int_equal(sender()->sequence.reordered, 1);
+	assert_int_equal(sender()->sequence.lost_datagrams, 1);
+	assert_int_equal(sender()->sequence.lost_records, 2);
 	send_v9(4, 2);
-	assert_int_equal(sender()->lost_datagrams, 1);
+	assert_int_equal(sender()->sequence.lost_datagrams, 1);
 	send_v9(2000000000, 2); /* that is no gap: it began anew */
-	assert_int_equal(sender()->restarts, 1);
+	assert_int_equal(sender()->sequence.restarts, 1);
 	send_v9(2000000001, 2);
-	assert_int_equal(sender()->lost_datagrams, 1);
+	assert_int_equal(sender()->sequence.lost_datagrams, 1);
 	send_v9(5, 2);
-	assert_int_equal(sender()->restarts, 2);
+	assert_int_equal(sender()->sequence.restarts, 2);
 	assert_int_equal(sender()->template_count, 1); /* templates live on */
 	assert_int_equal(counts()->decoded, 9);
 }
@@ -1004,15 +1091,15 @@ static void test_v5_sequence(void **state)
 	(void)state;
 	send_v5(UINT32_MAX - 9, 30);
 	send_v5(20, 30);
-	assert_int_equal(sender()->lost_records, 0);
+	assert_int_equal(sender()->sequence.lost_records, 0);
 	send_v5(110, 30); /* the records from 50 on */
-	assert_int_equal(sender()->lost_records, 60);
-	assert_int_equal(sender()->lost_datagrams, 0);
+	assert_int_equal(sender()->sequence.lost_records, 60);
+	assert_int_equal(sender()->sequence.lost_datagrams, 0);
 	send_v5(80, 30);
-	assert_int_equal(sender()->reordered, 1);
-	assert_int_equal(sender()->lost_records, 30);
+	assert_int_equal(sender()->sequence.reordered, 1);
+	assert_int_equal(sender()->sequence.lost_records, 30);
 	send_v5(140, 1);
-	assert_int_equal(sender()->lost_records, 30);
+	assert_int_equal(sender()->sequence.lost_records, 30);
 }
 
 /* IPFIX counts all data records, those of options too (RFC 7011, 3.1); templates are none. */
@@ -1034,11 +1121,11 @@ static void test_ipfix_sequence(void **state)
 	IPFIX(105);
 	put_ports(256, 1, 1);
 	assert_int_equal(FEED_IPFIX(), 0);
-	assert_int_equal(sender()->lost_records, 0);
+	assert_int_equal(sender()->sequence.lost_records, 0);
 	IPFIX(116);
 	put_ports(256, 1, 1);
 	assert_int_equal(FEED_IPFIX(), 0);
-	assert_int_equal(sender()->lost_records, 10);
+	assert_int_equal(sender()->sequence.lost_records, 10);
 
 	/* how many records are in a set without its template nobody can tell: no gap is made of
 	 * that (Q31) */
@@ -1048,19 +1135,19 @@ static void test_ipfix_sequence(void **state)
 	IPFIX(121);
 	put_ports(256, 1, 1);
 	assert_int_equal(FEED_IPFIX(), 0);
-	assert_int_equal(sender()->lost_records, 10);
+	assert_int_equal(sender()->sequence.lost_records, 10);
 	IPFIX(125);
 	put_ports(256, 1, 1);
 	assert_int_equal(FEED_IPFIX(), 0);
-	assert_int_equal(sender()->lost_records, 13);
+	assert_int_equal(sender()->sequence.lost_records, 13);
 
 	/* each domain counts by itself */
 	ipfix_begin(&f.m, 8, 5000);
 	define_ipfix(256, ports, LEN(ports));
 	assert_int_equal(FEED_IPFIX(), 0);
-	assert_int_equal(sender()->lost_records, 13);
-	assert_int_equal(sender()->restarts, 0);
-	assert_int_equal(sender()->reordered, 0);
+	assert_int_equal(sender()->sequence.lost_records, 13);
+	assert_int_equal(sender()->sequence.restarts, 0);
+	assert_int_equal(sender()->sequence.reordered, 0);
 }
 
 /* Times
@@ -1223,7 +1310,7 @@ static void test_data_before_its_template(void **state)
 	assert_int_equal(counts()->decoded, 3);
 	assert_int_equal(counts()->flows, 4);
 	assert_int_equal(sender()->flows, 4);
-	assert_int_equal(sender()->lost_records, 0);
+	assert_int_equal(sender()->sequence.lost_records, 0);
 }
 
 /* The template of another domain is no help. */
@@ -1245,10 +1332,131 @@ static void test_data_waits_for_its_own_domain(void **state)
 	assert_int_equal(counts()->waiting, 0);
 }
 
+/* What waits for several templates comes out in the order in which it came in. */
+static void test_waiting_keeps_its_order(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 8; i++) {
+		IPFIX(i);
+		put_ports(i % 2 ? 300 : 256, 1, (uint16_t)i);
+		put_ports(400, 1, 99); /* whose template never comes */
+		assert_int_equal(FEED_IPFIX(), 1);
+	}
+	IPFIX(16);
+	define_ipfix(300, ports, LEN(ports));
+	define_ipfix(256, ports, LEN(ports));
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.count, 8);
+	for (uint16_t i = 0; i < 8; i++)
+		assert_int_equal(f.got[i].src_port, i);
+	assert_int_equal(counts()->waiting, 8);
+	IPFIX(16);
+	define_ipfix(400, ports, LEN(ports));
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.count, 8);
+	assert_int_equal(counts()->waiting, 0);
+	assert_int_equal(counts()->wait_bytes, 0);
+	assert_int_equal(counts()->decoded, 10);
+}
+
+/* Templates that come from another port serve what waits, too. */
+static void test_waiting_for_another_port(void **state)
+{
+	(void)state;
+	for (int port = 2000; port < 2003; port++) {
+		f.from.src_port = (uint16_t)port;
+		IPFIX(0);
+		put_ports(256, 1, (uint16_t)port);
+		assert_int_equal(FEED_IPFIX(), 1);
+	}
+	f.from.src_port = 4000;
+	ipfix_begin(&f.m, 8, 0); /* of another domain: nothing for these */
+	define_ipfix(256, ports, LEN(ports));
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.count, 0);
+	IPFIX(0);
+	define_ipfix(256, ports, LEN(ports));
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(f.got[i].src_port, 2000 + i);
+		assert_int_equal(f.got[i].exporter_port, 2000 + i);
+	}
+	assert_int_equal(counts()->waiting, 0);
+	assert_int_equal(exporters_usage(decoder_exporters(f.d)).template_fallbacks, 3);
+}
+
+/* A flood of data from forged addresses gives up itself before what waits of an exporter that sent
+ * records. */
+static void test_a_flood_of_waiting_data(void **state)
+{
+	(void)state;
+	const struct decoder_config small = {.state_max = DECODER_STATE_MAX,
+		.exporter_max = DECODER_EXPORTER_MAX,
+		.wait_max = 64 * 1024,
+		.wait_ns = NS_PER_S,
+		.seed = 1};
+	begin_with(small);
+	IPFIX(0);
+	put_ports(300, 1, 77); /* waits from before it is known */
+	assert_int_equal(FEED_IPFIX(), 1);
+	IPFIX(1);
+	define_ipfix(256, ports, LEN(ports));
+	put_ports(256, 1, 1);
+	assert_int_equal(FEED_IPFIX(), 0);
+	struct datagram good = f.from;
+	for (uint32_t i = 0; i < 5000; i++) {
+		f.from.src.b[13] = (uint8_t)(i >> 8);
+		f.from.src.b[14] = (uint8_t)i;
+		f.from.src.b[15] = 200;
+		IPFIX(0);
+		put_ports(256, 2, 1);
+		assert_int_equal(FEED_IPFIX(), 1);
+		assert_in_range(counts()->wait_bytes, 1, 64 * 1024);
+	}
+	assert_int_equal(counts()->wait_bytes_hits, undecodable(ERR_NO_TEMPLATE));
+	assert_true(counts()->wait_bytes_hits > 4000);
+	f.from = good;
+	IPFIX(2);
+	define_ipfix(300, ports, LEN(ports));
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.count, 1);
+	assert_int_equal(f.got[0].src_port, 77);
+}
+
+/* One that takes more than half of the room gives up its own, however long others have waited. */
+static void test_a_greedy_exporter_waits_for_itself(void **state)
+{
+	(void)state;
+	begin_with((struct decoder_config){.state_max = DECODER_STATE_MAX,
+		.exporter_max = DECODER_EXPORTER_MAX,
+		.wait_max = 64 * 1024,
+		.wait_ns = NS_PER_S,
+		.seed = 1});
+	IPFIX(0);
+	put_ports(256, 1, 77);
+	assert_int_equal(FEED_IPFIX(), 1);
+	struct datagram modest = f.from;
+	f.from.src.b[15]++;
+	for (uint32_t i = 0; i < 1000; i++) {
+		IPFIX(i);
+		put_ports(256, 1, 1);
+		assert_int_equal(FEED_IPFIX(), 1);
+	}
+	assert_true(counts()->wait_bytes_hits > 500);
+	f.from = modest;
+	IPFIX(1);
+	define_ipfix(256, ports, LEN(ports));
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.count, 1);
+	assert_int_equal(f.got[0].src_port, 77);
+}
+
 static void test_data_waits_for_so_long(void **state)
 {
 	(void)state;
 	begin_with((struct decoder_config){.state_max = DECODER_STATE_MAX,
+		.exporter_max = DECODER_EXPORTER_MAX,
 		.wait_max = 4096,
 		.wait_ns = 10 * NS_PER_S,
 		.seed = 1});
@@ -1299,8 +1507,11 @@ static void test_a_flood_of_domains(void **state)
 	const size_t limit = 1024 * 1024;
 	struct exporters_usage usage = {0};
 	(void)state;
-	begin_with((struct decoder_config){
-		.state_max = limit, .wait_max = 4096, .wait_ns = NS_PER_S, .seed = 1});
+	begin_with((struct decoder_config){.state_max = limit,
+		.exporter_max = DECODER_EXPORTER_MAX,
+		.wait_max = 4096,
+		.wait_ns = NS_PER_S,
+		.seed = 1});
 	v9_begin(&f.m, 0, 0);
 	define_v9(256, ports, LEN(ports));
 	assert_int_equal(feed(), 0);
@@ -1333,22 +1544,27 @@ static void test_a_flood_of_templates(void **state)
 {
 	static struct template_field many[1000];
 	const size_t limit = 2 * 1024 * 1024;
-	uint64_t refused = 0;
 	(void)state;
-	begin_with((struct decoder_config){
-		.state_max = limit, .wait_max = 4096, .wait_ns = NS_PER_S, .seed = 1});
+	begin_with((struct decoder_config){.state_max = limit,
+		.exporter_max = DECODER_EXPORTER_MAX,
+		.wait_max = 4096,
+		.wait_ns = NS_PER_S,
+		.seed = 1});
 	for (size_t i = 0; i < LEN(many); i++)
 		many[i] = (struct template_field){9, (uint16_t)i, 4};
 	for (uint32_t i = 0; i < 1000; i++) {
-		IPFIX(0);
-		define_ipfix((uint16_t)(256 + i), many, LEN(many));
-		int err = FEED_IPFIX();
-		assert_true(err == 0 || err == ERR_STATE_LIMIT);
-		refused += err == ERR_STATE_LIMIT;
-		assert_in_range(exporters_usage(decoder_exporters(f.d)).bytes, 1, limit);
+		IPFIX(i);
+		define_ipfix(256, ports, LEN(ports));
+		define_ipfix((uint16_t)(257 + i), many, LEN(many));
+		put_ports(256, 1, 1);
+		assert_int_equal(FEED_IPFIX(), 0);
+		assert_int_equal(f.count, 1); /* what is in use stays */
+		assert_in_range(sender()->bytes, 1, DECODER_EXPORTER_MAX);
 	}
-	assert_true(refused + exporters_usage(decoder_exporters(f.d)).evicted > 0);
-	assert_int_equal(undecodable(ERR_STATE_LIMIT), refused);
+	struct exporters_usage usage = exporters_usage(decoder_exporters(f.d));
+	assert_int_equal(usage.templates + usage.templates_evicted, 1001);
+	assert_true(usage.templates_evicted > 0);
+	assert_int_equal(usage.exporter_max_hits, usage.templates_evicted);
 }
 
 /* What a record shares with those of its datagram is right, and share_id says when it changes. */
@@ -1476,6 +1692,10 @@ int main(void)
 		TEST(test_withdrawals),
 		TEST(test_enterprise_and_variable_fields),
 		TEST(test_variable_fields_in_v9),
+		TEST(test_reserved_enterprise_numbers),
+		TEST(test_fields_of_no_length),
+		TEST(test_empty_sets_do_not_wait),
+		TEST(test_waiting_when_the_clock_is_set_back),
 		TEST(test_padding_of_data_sets),
 		TEST(test_padding_of_template_sets),
 		TEST(test_padding_of_datagrams),
@@ -1502,6 +1722,10 @@ int main(void)
 		TEST(test_ipfix_uptimes),
 		TEST(test_data_before_its_template),
 		TEST(test_data_waits_for_its_own_domain),
+		TEST(test_waiting_keeps_its_order),
+		TEST(test_waiting_for_another_port),
+		TEST(test_a_flood_of_waiting_data),
+		TEST(test_a_greedy_exporter_waits_for_itself),
 		TEST(test_data_waits_for_so_long),
 		TEST(test_a_flood_of_domains),
 		TEST(test_a_flood_of_templates),

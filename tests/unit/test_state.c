@@ -55,8 +55,11 @@ static void emit(void *ctx, const struct record *r)
 
 static struct decoder *decoder_with(size_t state_max, struct seen *seen)
 {
-	const struct decoder_config config = {
-		.state_max = state_max, .wait_max = 64 * 1024, .wait_ns = 60 * NS_PER_S, .seed = 3};
+	const struct decoder_config config = {.state_max = state_max,
+		.exporter_max = state_max,
+		.wait_max = state_max / 4,
+		.wait_ns = 60 * NS_PER_S,
+		.seed = 3};
 	struct decoder *d = decoder_new(&config, emit, seen);
 	assert_non_null(d);
 	return d;
@@ -119,9 +122,10 @@ static void test_any_split_is_one_run(void **state)
 		for (size_t k = 0; k < 2; k++) {
 			const struct exporter *e =
 				exporters_find(decoder_exporters(both[k]), &from);
-			lost += e ? e->lost_records : 0;
+			lost += e ? e->sequence.lost_records : 0;
 		}
-		assert_int_equal(lost, exporters_find(decoder_exporters(one), &from)->lost_records);
+		assert_int_equal(
+			lost, exporters_find(decoder_exporters(one), &from)->sequence.lost_records);
 		free(b.at);
 		decoder_free(first);
 		decoder_free(second);
@@ -182,7 +186,7 @@ static void test_lasting_leaves_out_what_ages(void **state)
 	feed(d, 4);
 	assert_int_equal(seen.records, 1);
 	const struct ip from = ip_from4((const uint8_t[]){192, 0, 2, 1});
-	assert_int_equal(exporters_find(decoder_exporters(d), &from)->lost_records, 0);
+	assert_int_equal(exporters_find(decoder_exporters(d), &from)->sequence.lost_records, 0);
 	free(b.at);
 	decoder_free(d);
 }
@@ -240,6 +244,63 @@ static void test_fingerprint_knows_changes_from_use(void **state)
 	decoder_free(d);
 }
 
+/* An exporter that has announced more samplers than are remembered: the state is read back all the
+ * same. */
+static void test_more_samplers_than_are_remembered(void **state)
+{
+	(void)state;
+	struct seen seen = {0, 0};
+	struct bytes b = {.at = NULL};
+	uint64_t fingerprint;
+	struct decoder *d = decoder_with(1 << 20, &seen), *again = decoder_with(1 << 20, &seen);
+	uint8_t copy[sizeof options];
+	struct datagram dg = {
+		.src_port = 1, .len = sizeof copy, .sent_len = sizeof copy, .data = copy};
+	memcpy(copy, options, sizeof copy);
+	copy[3] = sizeof copy;
+	for (uint8_t i = 0; i < SAMPLERS_MAX + 8; i++) {
+		copy[15] = i; /* the domain */
+		assert_int_equal(decode(d, &dg), 0);
+	}
+	assert_int_equal(state_write(d, STATE_WHOLE, &b, &fingerprint), 0);
+	assert_int_equal(state_read(again, b.at, b.len), 0);
+	const struct samplers *a = &exporters_find(decoder_exporters(d), &dg.src)->samplers;
+	const struct samplers *c = &exporters_find(decoder_exporters(again), &dg.src)->samplers;
+	assert_int_equal(a->count, SAMPLERS_MAX + 8);
+	assert_memory_equal(a, c, sizeof *a);
+	free(b.at);
+	decoder_free(d);
+	decoder_free(again);
+}
+
+/* More waits than there is room for now: the oldest is given up, and all is accounted for. */
+static void test_less_room_to_wait(void **state)
+{
+	(void)state;
+	struct seen seen = {0, 0};
+	struct bytes b = {.at = NULL};
+	uint64_t fingerprint;
+	struct decoder *d = decoder_with(1 << 20, &seen), *small = decoder_with(16 * 1024, &seen);
+	for (size_t i = 0; i < 100; i++)
+		feed(d, 0);
+	assert_int_equal(decoder_counts(d)->waiting, 100);
+	assert_int_equal(state_write(d, STATE_WHOLE, &b, &fingerprint), 0);
+	assert_int_equal(state_read(small, b.at, b.len), 0);
+	const struct decode_counts *c = decoder_counts(small);
+	assert_int_equal(c->resumed, 100);
+	assert_int_equal(c->waiting + c->undecodable[-ERR_NO_TEMPLATE], 100);
+	assert_in_range(c->waiting, 1, 50);
+	assert_in_range(c->wait_bytes, 1, 4 * 1024);
+	assert_int_equal(c->wait_bytes_hits, c->undecodable[-ERR_NO_TEMPLATE]);
+	uint64_t waiting = c->waiting;
+	feed(small, 3);
+	assert_int_equal(seen.records, waiting);
+	assert_int_equal(c->waiting, 0);
+	free(b.at);
+	decoder_free(d);
+	decoder_free(small);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +309,8 @@ int main(void)
 		cmocka_unit_test(test_lasting_leaves_out_what_ages),
 		cmocka_unit_test(test_less_room_keeps_the_newest),
 		cmocka_unit_test(test_fingerprint_knows_changes_from_use),
+		cmocka_unit_test(test_more_samplers_than_are_remembered),
+		cmocka_unit_test(test_less_room_to_wait),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
