@@ -30,8 +30,8 @@ static bool read_ipv4(struct ip_layer *l, struct cursor *c)
 	return true;
 }
 
-/* The bit of an extension header in element 64 as corrected by erratum 1738 of RFC 5102, bit 0 being the least; 0: it
- * has none. */
+/* The bit of an extension header in element 64 as corrected by erratum 1738 of RFC 5102, bit 0
+ * being the least; 0: it has none. */
 static uint32_t extension_bit(uint8_t protocol)
 {
 	switch (protocol) {

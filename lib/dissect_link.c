@@ -108,9 +108,10 @@ static bool plausible_ethernet(struct cursor c)
 	}
 }
 
-/* Nothing says what a label stack carries (RFC 4928, 3): it is guessed. IP shows by its version. A pseudowire of
- * Ethernet (RFC 4448) has a control word or none, whose first four bits are 0, as those of many a MAC address are; a
- * MAC address that begins with four zeros is less likely than an empty control word. */
+/* Nothing says what a label stack carries (RFC 4928, 3): it is guessed. IP shows by its version. A
+ * pseudowire of Ethernet (RFC 4448) has a control word or none, whose first four bits are 0, as
+ * those of many a MAC address are; a MAC address that begins with four zeros is less likely than an
+ * empty control word. */
 static enum next behind_labels(struct dissection *d, struct cursor *c)
 {
 	struct cursor behind_word = *c;

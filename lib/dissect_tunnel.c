@@ -63,7 +63,8 @@ static enum next read_geneve(struct dissection *d, struct cursor *c)
 	return cursor_ok(c) ? next_of_ethertype(type) : NEXT_NOTHING;
 }
 
-/* 3GPP TS 29.281, 5.2.1: each tells its length in units of four octets, and in its last one what follows. */
+/* 3GPP TS 29.281, 5.2.1: each tells its length in units of four octets, and in its last one what
+ * follows. */
 static bool skip_gtp_extensions(struct cursor *c, uint8_t type)
 {
 	while (type) {
@@ -86,7 +87,8 @@ static enum next read_gtp(struct dissection *d, struct cursor *c)
 	if (!cursor_ok(c) || (flags & 0xf0) != 0x30 || message != 255)
 		return NEXT_NOTHING;
 	dissect_tunnel(d, TUNNEL_GTP, &teid);
-	if (flags & 0x07) { /* sequence number, N-PDU number and next type are there if one of them is */
+	if (flags & 0x07) { /* sequence number, N-PDU number and next type are there if one of them
+			       is */
 		cursor_take(c, 3);
 		uint8_t next = cursor_u8(c);
 		if (flags & 0x04 && !skip_gtp_extensions(c, next))

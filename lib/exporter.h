@@ -23,7 +23,7 @@ struct exporter {
 	struct ip address;
 	struct exporter_settings settings; /* what the user's file says of it */
 	struct lru domains, templates;    /* its own, by last use */
-	size_t bytes;                     /* of it, its domains and names, and its templates as far as it was the first to announce them */
+	size_t bytes;                     /* of it, its domains, names, and the templates that it was the first to announce */
 	bool proven;                      /* it sent a record that could be decoded */
 	uint32_t domain_count, template_count;
 	uint16_t versions;                /* seen: the bits of exporter_version_bit */

@@ -9,8 +9,8 @@
 void join_learn(struct exporters *all, struct domain *domain, const struct template *t, const uint8_t *p,
 	const struct field_position *pos);
 
-/* What is to be done with each record of a template (NULL: with any record), so that a record for which there is nothing to
- * do costs nothing: bits for join_record, 0: nothing. */
+/* What is to be done with each record of a template (NULL: with any record), so that a record for which there is
+ * nothing to do costs nothing: bits for join_record, 0: nothing. */
 unsigned join_begin(const struct exporter *e, const struct template *t);
 
 /* One bit more, to be added where it is wanted: scaled counters. */

@@ -84,8 +84,8 @@ void section_dissect(struct record *r, bool inner)
 		/* one that begins somewhere in the packet begins with no header that is known */
 		if (number(r, IE_SECTION_OFFSET, 0) != 0)
 			continue;
-		uint32_t len = dissect(r, sections[i].link, e->bytes,
-			e->len < octets ? e->len : octets, inner);
+		uint32_t len = dissect(
+			r, sections[i].link, e->bytes, e->len < octets ? e->len : octets, inner);
 		if (!ip_len)
 			ip_len = len;
 	}

@@ -1,5 +1,5 @@
-/* sFlow version 5 (sflow.org, "sFlow Version 5", July 2004): datagrams of samples, each of a sampled packet or of
- * counters. All numbers are XDR's (RFC 4506). */
+/* sFlow version 5 (sflow.org, "sFlow Version 5", July 2004): datagrams of samples, each of a
+ * sampled packet or of counters. All numbers are XDR's (RFC 4506). */
 #include "lib/sflow.h"
 
 #include <stdio.h>
@@ -135,7 +135,8 @@ static void read_flow_head(struct message *m, struct cursor *c, bool expanded)
 	read_interfaces(m, c, expanded);
 }
 
-/* Of a packet that was dropped: all of them are told, up to a rate, so that there is none to multiply by. */
+/* Of a packet that was dropped: all of them are told, up to a rate, so that there is none to
+ * multiply by. */
 static void read_discarded_head(struct message *m, struct cursor *c)
 {
 	struct record *r = &m->decoder->record;
@@ -212,7 +213,8 @@ static const char *sample_name(uint32_t format)
 	}
 }
 
-/* A sample's declared length is what leads to the next one, whatever it holds: some tell four octets too many. */
+/* A sample's declared length is what leads to the next one, whatever it holds: some tell four
+ * octets too many. */
 static bool read_sample(struct message *m, const struct head *h, struct cursor *c)
 {
 	const struct decode_trace *trace = m->decoder->trace;
@@ -255,7 +257,8 @@ static void read_head(struct cursor *c, struct head *h)
 	h->samples = cursor_u32(c);
 }
 
-/* Datagrams are numbered by agent and sub-agent, of which many may send from one address: a number for both. */
+/* Datagrams are numbered by agent and sub-agent, of which many may send from one address: a number
+ * for both. */
 static uint32_t domain_of(const struct head *h)
 {
 	uint32_t hash = 2166136261u; /* FNV-1a */
@@ -281,8 +284,8 @@ int sflow_decode(struct decoder *d, const struct datagram *dg, struct cursor c)
 		return message_refuse(d, dg, 0, ERR_VERSION);
 	read_head(&c, &head);
 	if (!cursor_ok(&c))
-		return message_refuse(d, dg, SFLOW_VERSION,
-			dg->truncated ? ERR_TRUNCATED : ERR_BAD_HEADER);
+		return message_refuse(
+			d, dg, SFLOW_VERSION, dg->truncated ? ERR_TRUNCATED : ERR_BAD_HEADER);
 	const struct message_header header = {
 		.version = SFLOW_VERSION,
 		.domain = domain_of(&head),

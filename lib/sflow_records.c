@@ -74,7 +74,8 @@ static void ethernet(struct sflow_sample *s, struct cursor *c)
 		PUT(s->r, ether_type, (uint16_t)type);
 }
 
-/* sampled_ipv4 and sampled_ipv6 differ in their addresses' length, and in what the last one is called. */
+/* sampled_ipv4 and sampled_ipv6 differ in their addresses' length, and in what the last one is
+ * called. */
 struct sampled_ip {
 	uint32_t length, protocol, src_port, dst_port, tcp_flags, tos;
 	struct ip src, dst;
@@ -99,7 +100,8 @@ static bool read_ip(struct message *m, struct cursor *c, bool v6, struct sampled
 
 static bool has_ports(uint32_t protocol)
 {
-	return protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132 || protocol == 136;
+	return protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132 ||
+	       protocol == 136;
 }
 
 static void ip(struct sflow_sample *s, struct cursor *c, bool v6)
@@ -217,7 +219,8 @@ static void set_words(struct words *w, struct text *out)
 	*out = (struct text){w->start, (uint32_t)(w->end - w->start)};
 }
 
-/* Segments of a path: sets, as {1 2}, and sequences. The last AS of a sequence is where the packet goes to. */
+/* Segments of a path: sets, as {1 2}, and sequences. The last AS of a sequence is where the packet
+ * goes to. */
 static void as_path(struct sflow_sample *s, struct cursor *c)
 {
 	struct words w = {s->as_path, s->as_path, false};
@@ -401,16 +404,46 @@ void sflow_record(struct sflow_sample *s, uint32_t format, struct cursor c)
 /* Reasons below 256 are the codes of ICMP's destination unreachable. */
 uint8_t sflow_dropped(uint32_t reason)
 {
-	enum { UNKNOWN_REASON = 128, ACL_DENY, ACL_DROP, UNROUTABLE, ADJACENCY, DF_SET, BAD_CHECKSUM, BAD_LENGTH,
-		BAD_HEADER_LENGTH, BAD_TTL, POLICER, WRED, RPF, FOR_US, BAD_OUTPUT, HARDWARE };
+	enum {
+		UNKNOWN_REASON = 128,
+		ACL_DENY,
+		ACL_DROP,
+		UNROUTABLE,
+		ADJACENCY,
+		DF_SET,
+		BAD_CHECKSUM,
+		BAD_LENGTH,
+		BAD_HEADER_LENGTH,
+		BAD_TTL,
+		POLICER,
+		WRED,
+		RPF,
+		FOR_US,
+		BAD_OUTPUT,
+		HARDWARE
+	};
 	static const struct {
 		uint16_t reason;
 		uint8_t status;
 	} table[] = {
-		{0, UNROUTABLE}, {1, ADJACENCY}, {4, DF_SET}, {6, UNROUTABLE}, {7, ADJACENCY},
-		{9, ACL_DENY}, {10, ACL_DENY}, {13, ACL_DENY},
-		{257, BAD_TTL}, {258, ACL_DROP}, {259, HARDWARE}, {260, WRED}, {261, POLICER},
-		{262, DF_SET}, {269, UNROUTABLE}, {275, BAD_CHECKSUM}, {279, ADJACENCY}, {280, RPF},
+		{0, UNROUTABLE},
+		{1, ADJACENCY},
+		{4, DF_SET},
+		{6, UNROUTABLE},
+		{7, ADJACENCY},
+		{9, ACL_DENY},
+		{10, ACL_DENY},
+		{13, ACL_DENY},
+		{257, BAD_TTL},
+		{258, ACL_DROP},
+		{259, HARDWARE},
+		{260, WRED},
+		{261, POLICER},
+		{262, DF_SET},
+		{269, UNROUTABLE},
+		{275, BAD_CHECKSUM},
+		{279, ADJACENCY},
+		{280, RPF},
 		{281, UNROUTABLE},
 	};
 	for (size_t i = 0; i < LEN(table); i++)

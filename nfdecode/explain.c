@@ -198,6 +198,11 @@ static void fault(void *o, size_t offset, int err)
 
 void explain_trace(struct output *o, struct decode_trace *trace)
 {
-	*trace = (struct decode_trace){
-		.ctx = o, .set = set, .template = template, .record = record, .fault = fault, .item = item, .whole = whole};
+	*trace = (struct decode_trace){.ctx = o,
+		.set = set,
+		.template = template,
+		.record = record,
+		.fault = fault,
+		.item = item,
+		.whole = whole};
 }

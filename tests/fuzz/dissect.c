@@ -1,5 +1,5 @@
-/* Packets cut anywhere, read both ways. An input is what the packet begins with (a byte), then the packet. What comes
- * out keeps what dissect.h promises, and a second reading changes nothing. */
+/* Packets cut anywhere, read both ways. An input is what the packet begins with (a byte), then the
+ * packet. What comes out keeps what dissect.h promises, and a second reading changes nothing. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			RECORD_SET(&r, protocol, copy[0]);
 		dissect(&r, link, copy, size - 1, inner);
 		look_at(&r);
-		struct record again = r; /* now with the flow's addresses said: those of the outermost */
+		struct record again =
+			r; /* now with the flow's addresses said: those of the outermost */
 		dissect(&again, link, copy, size - 1, false);
 		hold(inner || record_equal(&r, &again));
 		free(copy);

@@ -1,5 +1,6 @@
-/* The inside of sampled packets. Each frame is also read cut at every octet: what is set must be what the whole frame
- * sets, and nothing behind the cut may be touched (each stands in a block of its own size). */
+/* The inside of sampled packets. Each frame is also read cut at every octet: what is set must be
+ * what the whole frame sets, and nothing behind the cut may be touched (each stands in a block of
+ * its own size). */
 #include "lib/dissect.h"
 
 #include <setjmp.h>
@@ -15,8 +16,8 @@
 static char line[JSONL_LINE_MAX];
 
 /* Dissects a copy of the first len octets. */
-static uint32_t dissect_copy(struct record *r, enum dissect_link link, const struct frame *f,
-	uint32_t len, bool inner)
+static uint32_t dissect_copy(
+	struct record *r, enum dissect_link link, const struct frame *f, uint32_t len, bool inner)
 {
 	uint8_t *block = malloc(len + !len);
 	assert_non_null(block);
@@ -125,7 +126,9 @@ static void bridged(struct frame *f)
 #define V6       "ip_version:6,ttl:64,"
 #define ID4      "frag_id:7,frag_offset:0,ip_flags:64"
 /* of what is inside the tunnels here */
-#define INNER4   "inner_src_ip:192.0.2.9,inner_dst_ip:192.0.2.10,inner_protocol:6,inner_src_port:443,inner_dst_port:49152"
+#define INNER4                                                                                     \
+	"inner_src_ip:192.0.2.9,inner_dst_ip:192.0.2.10,inner_protocol:6,inner_src_port:443,"      \
+	"inner_dst_port:49152"
 
 static void test_ethernet_ipv4_tcp(void **state)
 {
@@ -157,7 +160,8 @@ static void test_icmp_and_igmp(void **state)
 	(void)state;
 	ip4(&f, 1, 1);
 	frame_put(&f, 8, UINT64_C(0x0301000000000000));
-	check(DISSECT_IP, &f, false, LEN4, ENDS4 "protocol:1,tos:0,icmp_type:3,icmp_code:1," V4 ID4);
+	check(DISSECT_IP, &f, false, LEN4,
+		ENDS4 "protocol:1,tos:0,icmp_type:3,icmp_code:1," V4 ID4);
 	ip6(&g, 58);
 	frame_put(&g, 8, UINT64_C(0x8000000000000000));
 	check(DISSECT_IP, &g, false, LEN6,
@@ -201,8 +205,8 @@ static void test_vlans(void **state)
 		ip4(&f, 1, 6);
 		tcp(&f);
 		check(DISSECT_ETHERNET, &f, false, LEN4,
-			ENDS4 PORTS TCP MACS
-			"src_vlan:231," V4 "ether_type:2048," TCP_REST ID4 ",vlan_priority:5");
+			ENDS4 PORTS TCP MACS "src_vlan:231," V4 "ether_type:2048," TCP_REST ID4
+					     ",vlan_priority:5");
 		ether(&g, outer[i]);
 		frame_put(&g, 4, 0x00648100);
 		frame_put(&g, 4, 0x00c886dd);
@@ -224,7 +228,8 @@ static void test_what_is_not_ip(void **state)
 	check(DISSECT_ETHERNET, &arp, false, 0, MACS "ether_type:2054");
 	ether(&llc, 38); /* a length */
 	frame_put(&llc, 8, 0x4242030000000000);
-	check(DISSECT_ETHERNET, &llc, false, 0, "src_mac:02:00:00:00:00:01,dst_mac:02:00:00:00:00:02");
+	check(DISSECT_ETHERNET, &llc, false, 0,
+		"src_mac:02:00:00:00:00:01,dst_mac:02:00:00:00:00:02");
 	ether(&tags, 0x8100);
 	for (int i = 0; i < 12; i++)
 		frame_put(&tags, 4, 0x00018100);
@@ -288,7 +293,8 @@ static void test_ipv4_fragments(void **state)
 		ENDS4 "protocol:6,tos:0," V4 "frag_id:9,frag_offset:185,ip_flags:0");
 }
 
-/* Hop-by-hop, destination options, a routing header of type 2, AH, and mobility and others by their bits. */
+/* Hop-by-hop, destination options, a routing header of type 2, AH, and mobility and others by their
+ * bits. */
 static void test_ipv6_extension_headers(void **state)
 {
 	struct frame f = {0};
@@ -343,7 +349,8 @@ static void test_mpls_and_ip(void **state)
 	label(&f, 0xfffff, true);
 	ip4(&f, 1, 6);
 	tcp(&f);
-	check(DISSECT_ETHERNET, &f, false, LEN4, ENDS4 PORTS TCP MACS V4 LABELLED TCP_REST ID4 "," LABELS);
+	check(DISSECT_ETHERNET, &f, false, LEN4,
+		ENDS4 PORTS TCP MACS V4 LABELLED TCP_REST ID4 "," LABELS);
 	for (uint32_t i = 1; i < 9; i++) /* more than there are fields */
 		label(&g, i, i == 8);
 	ip6(&g, 6);
@@ -417,12 +424,14 @@ static void test_vxlan(void **state)
 	bridged(&f);
 	check(DISSECT_ETHERNET, &f, false, LEN4,
 		FLOW_UDP("4789") MACS V4
-		"ether_type:2048," ID4 ",l2_segment:72057594039120982,tunnel:vxlan,tunnel_id:1193046,"
-		OUTER_UDP("4789") INNER4);
+		"ether_type:2048," ID4
+		",l2_segment:72057594039120982,tunnel:vxlan,tunnel_id:1193046," OUTER_UDP("4789")
+			INNER4);
 	check(DISSECT_ETHERNET, &f, true, LEN4,
 		FLOW_INNER MACS V4
 		"ether_type:2048," TCP_REST ID4
-		",l2_segment:72057594039120982,tunnel:vxlan,tunnel_id:1193046," OUTER_UDP("4789") INNER4);
+		",l2_segment:72057594039120982,tunnel:vxlan,tunnel_id:1193046," OUTER_UDP("4789")
+			INNER4);
 	f.b[42] = 0; /* without the flag that says so it has no VNI */
 	check(DISSECT_ETHERNET, &f, false, LEN4, FLOW_UDP("4789") MACS V4 "ether_type:2048," ID4);
 	ip4(&g, 1, 17);
@@ -430,8 +439,8 @@ static void test_vxlan(void **state)
 	frame_put(&g, 8, UINT64_C(0x0800000000000100));
 	bridged(&g);
 	check(DISSECT_IP, &g, false, LEN4,
-		FLOW_UDP("8472") V4 ID4 ",l2_segment:72057594037927937,tunnel:vxlan,tunnel_id:1,"
-		OUTER_UDP("8472") INNER4);
+		FLOW_UDP("8472") V4 ID4
+		",l2_segment:72057594037927937,tunnel:vxlan,tunnel_id:1," OUTER_UDP("8472") INNER4);
 }
 
 static void test_geneve(void **state)
@@ -524,9 +533,9 @@ static void test_ip_in_ip(void **state)
 	ip6(&g, 6);
 	tcp(&g);
 	check(DISSECT_IP, &g, true, LEN6,
-		ENDS6 PORTS TCP V6 "flow_label:0,ipv6_ext_hdrs:0," TCP_REST "tunnel:ip6," OUTER4("41")
-		"inner_src_ip:2001:db8::1,inner_dst_ip:2001:db8::2,inner_protocol:6,"
-		"inner_src_port:443,inner_dst_port:49152");
+		ENDS6 PORTS TCP V6 "flow_label:0,ipv6_ext_hdrs:0," TCP_REST "tunnel:ip6," OUTER4(
+			"41") "inner_src_ip:2001:db8::1,inner_dst_ip:2001:db8::2,inner_protocol:6,"
+			      "inner_src_port:443,inner_dst_port:49152");
 }
 
 #define FLOW6(protocol, extensions)                                                                \
@@ -544,8 +553,7 @@ static void test_segment_routing(void **state)
 		frame_put(&f, 8, i % 2 ? 5 : UINT64_C(0x20010db800000000));
 	ip4(&f, 9, 6);
 	tcp(&f);
-	check(DISSECT_IP, &f, false, LEN6,
-		FLOW6("4", "32") "tunnel:srv6," OUTER6("4") INNER4);
+	check(DISSECT_IP, &f, false, LEN6, FLOW6("4", "32") "tunnel:srv6," OUTER6("4") INNER4);
 	ip6(&g, 143); /* with one segment there is no such header (RFC 8986, 5.1.1) */
 	bridged(&g);
 	check(DISSECT_IP, &g, false, LEN6, FLOW6("143", "0") "tunnel:srv6," OUTER6("143") INNER4);
@@ -584,7 +592,8 @@ static void test_nesting_is_bounded(void **state)
 	}
 }
 
-/* What the exporter said itself is left alone; and the packet that its addresses are of is the flow. */
+/* What the exporter said itself is left alone; and the packet that its addresses are of is the
+ * flow. */
 static void test_what_is_set_stays(void **state)
 {
 	struct frame f = {0};
@@ -613,7 +622,8 @@ static void test_transport(void **state)
 	tcp(&f);
 	RECORD_SET(&r, protocol, 6);
 	assert_int_equal(dissect_copy(&r, DISSECT_TRANSPORT, &f, f.len, false), 0);
-	assert_string_equal(said(&r), PORTS "protocol:6,tcp_flags:18,tcp_window:4096,tcp_seq:1000,tcp_ack:2000");
+	assert_string_equal(said(&r),
+		PORTS "protocol:6,tcp_flags:18,tcp_window:4096,tcp_seq:1000,tcp_ack:2000");
 	dissect_copy(&none, DISSECT_TRANSPORT, &f, f.len, false);
 	assert_string_equal(said(&none), "");
 }
