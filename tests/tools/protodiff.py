@@ -14,10 +14,6 @@ import time
 
 from google.protobuf.internal.decoder import _DecodeVarint32
 
-WORDS = {
-    "time_source": ["", "last_switched", "first_switched", "event_time", "export_time", "received"],
-    "sampling_source": ["", "unknown", "header", "record", "options", "static"],
-}
 FIELDS = (pathlib.Path(__file__).resolve().parents[2] / "lib" / "fields.def").read_text()
 
 
@@ -25,7 +21,8 @@ def of_kind(kind):
     return set(re.findall(r"^F\((\w+), " + kind + ",", FIELDS, re.M))
 
 
-IPS, TIMES, MACS, TEXTS = map(of_kind, ("IP", "TIME", "MAC", "TEXT"))
+IPS, TIMES, MACS, TEXTS, WORDS = map(of_kind, ("IP", "TIME", "MAC", "TEXT", "WORD"))
+NUMBERS = {(f, w): int(v) for f, v, w in re.findall(r'^W\((\w+), (\d+), "([^"]+)"\)', FIELDS, re.M)}
 
 
 def messages(data, kind):
@@ -58,7 +55,7 @@ def value(line, key):
     if key in TEXTS:
         return bytes.fromhex(line[key + "_hex"]) if key + "_hex" in line else line[key].encode()
     if key in WORDS:
-        return WORDS[key].index(line[key])
+        return NUMBERS[key, line[key]]
     if key in IPS:
         return address(line[key])
     if key in MACS:
