@@ -25,6 +25,7 @@ static bool fits(uint8_t kind, uint8_t form, uint16_t len)
 	switch (form) {
 	case FORM_HIGH:
 	case FORM_LOW: return len == 2;
+	case FORM_LABEL: return len == 3;
 	case FORM_UPTIME:
 	case FORM_SECONDS:
 	case FORM_MILLIS:
@@ -117,6 +118,7 @@ static enum step_op op_of(uint8_t kind, uint8_t form, uint16_t len)
 		[FORM_NANOS] = STEP_NANOS,
 		[FORM_DELTA_US] = STEP_DELTA_US,
 		[FORM_MS_AS_US] = STEP_MS_AS_US,
+		[FORM_LABEL] = STEP_LABEL,
 	};
 	if (form == FORM_VALUE || form == FORM_V6)
 		return value_op(kind, len);
