@@ -13,6 +13,7 @@
 #define TEMPLATE_EMPTY_MAX  16         /* fields of no length: a record of few octets must not hold many fields */
 #define PEN_SCOPE           0xffffffff /* the scope types of NetFlow v9 (RFC 3954, 6.1) are no elements */
 #define PEN_PADDING         0xfffffffe /* octets that mean nothing, in templates of id 0: those of no exporter */
+#define PADDING_ROUTER      1          /* but for the router that NetFlow v7 names, which is no element */
 
 #define RECORD_EXTRAS_MAX   (TEMPLATE_FIELDS_MAX + FIELD_COUNT) /* of a record that a plan filled */
 
@@ -55,6 +56,7 @@ struct template {
 	uint16_t end_of[STEP_CONDITIONAL], first_extra, first_alone;
 	bool options;
 	bool own_sampling;    /* its records tell their sampling rate or sampler */
+	bool icmp_in_port;    /* they have a protocol and ports, but no ICMP type */
 	bool variable;        /* holds fields of variable length */
 	bool section;         /* its flow records hold part of a packet */
 	uint32_t record_len;  /* exact; the least, if variable; never 0 */
@@ -90,6 +92,7 @@ struct plan_times {
 	uint32_t base_uptime; /* the exporter's uptime then, in its units; with has_base */
 	bool has_base;        /* uptimes can be converted */
 	bool in_seconds;      /* they count seconds, not milliseconds */
+	uint64_t met;         /* quirks of uptimes that plan_run came upon are added to this set */
 };
 
 /* Runs the plan over one record: bytes of `len` = record_len at p, or with positions of template_locate.
