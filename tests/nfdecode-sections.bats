@@ -47,6 +47,15 @@ lacks() {
 	lacks l2_bytes frame_size
 }
 
+@test "sections: --explain shows the record that came of one" {
+	python3 "$TOOLS/sections.py" 10=00000005 315/v="$FRAME" | nfdecode --explain >text 2>err
+	grep -Eq '^ +[0-9]+  020000000002.* dataLinkFrameSection ' text
+	grep '^ *-> {' text | sed 's/^ *-> //' >out
+	has '.in_if == 5 and .src_ip == "192.0.2.1" and .in_pkts == 1'
+	python3 "$TOOLS/sections.py" 10=00000005 | nfdecode --explain >text 2>err
+	! grep -q '^ *-> {' text || fail "$(cat text)"
+}
+
 @test "sections: what is not IP has the length of its frame" {
 	sections 312=0040 315/v="$ETHER 0806 0001080006040001"
 	has '.ether_type == 2054 and .in_bytes == 64 and .l2_bytes == 64 and .in_pkts == 1'
