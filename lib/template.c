@@ -5,6 +5,7 @@
 
 #include "lib/base.h"
 #include "lib/err.h"
+#include "lib/nested.h"
 #include "lib/section.h"
 
 #define IE_SYSINIT      160
@@ -352,6 +353,7 @@ static void make_plan(struct template *t)
 	t->icmp_in_port = always_sets(t, FIELD_protocol) && always_sets(t, FIELD_src_port) &&
 			  always_sets(t, FIELD_dst_port) && claims.by[FIELD_icmp_type] == NOBODY;
 	t->section = has_section(t);
+	t->nested = !t->options && nested_template(t->fields, t->field_count);
 	add_extras(t, claimed);
 	set_offsets(t);
 }

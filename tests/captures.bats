@@ -27,9 +27,10 @@ left_out() {
 keys() {
 	jq --arg case "$1" '. + {agent: "agent", frame_length: "frame_size", ttl: "ttl", ip_version: "ip_version", flow_label: "flow_label",
 		icmp6_type: "icmp_type", icmp6_code: "icmp_code", gw_as: "router_as", peer_as: "prev_as", sub_agent: "obs_domain"} +
-		# elsewhere they are elements that occur twice
-		if $case | test("sf") then {inner_src_addr: "inner_src_ip", inner_dst_addr: "inner_dst_ip", inner_proto: "inner_protocol",
-		inner_src_port: "inner_src_port", inner_dst_port: "inner_dst_port"} else {} end +
+		{inner_src_addr: "inner_src_ip", inner_dst_addr: "inner_dst_ip", inner_proto: "inner_protocol",
+		inner_src_port: "inner_src_port", inner_dst_port: "inner_dst_port", outer_src_addr: "outer_src_ip",
+		outer_dst_addr: "outer_dst_ip", outer_proto: "outer_protocol", outer_src_port: "outer_src_port",
+		outer_dst_port: "outer_dst_port"} +
 		# the frame in a section of an IPFIX record
 		{l2_src_addr: "src_ip", l2_dst_addr: "dst_ip", l2_proto: "protocol", l2_src_port: "src_port", l2_dst_port: "dst_port",
 		l2_tos: "tos", l2_ttl: "ttl", l2_tcp_flags: "tcp_flags", l2_ip_version: "ip_version", l2_ip_len: "in_bytes",

@@ -389,7 +389,8 @@ static void test_ethernet_over_mpls(void **state)
 	}
 }
 
-/* Where an Ethertype would be with a control word and where one would be without stand octets that could be either. */
+/* Where an Ethertype would be with a control word and where one would be without stand octets that
+ * could be either. */
 static void test_ethernet_over_mpls_that_could_be_two(void **state)
 {
 	struct frame bare = {0}, worded = {0};
@@ -410,7 +411,8 @@ static void test_ethernet_over_mpls_that_could_be_two(void **state)
 	label(&worded, 0xfffff, true);
 	frame_put(&worded, 4, 0);
 	ether(&worded, 0x0800);
-	worded.b[worded.len - 6] = 8, worded.b[worded.len - 5] = 0; /* of the source's MAC address */
+	worded.b[worded.len - 6] = 8,
+			      worded.b[worded.len - 5] = 0; /* of the source's MAC address */
 	ip4(&worded, 1, 6);
 	tcp(&worded);
 	check(DISSECT_ETHERNET, &worded, false, LEN4,
