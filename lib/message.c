@@ -7,6 +7,7 @@
 #include "lib/biflow.h"
 #include "lib/join.h"
 #include "lib/late.h"
+#include "lib/nested.h"
 #include "lib/section.h"
 #include "lib/vendor.h"
 
@@ -224,6 +225,8 @@ static void flow_record(struct message *m, const struct template *t, const uint8
 	plan_run(t, p, pos, r, &times);
 	if (times.met)
 		exporter_met(m->domain->exporter, times.met);
+	if (t->nested)
+		nested_fill(t, p, pos, r, m->decoder->inner);
 	if (t->section)
 		section_dissect(r, m->decoder->inner);
 	if (t->vendor)

@@ -133,6 +133,16 @@ static void set_other_family(const struct template *t, const struct step *s, con
 		keep_as_extra(r, first, first_p, first->len);
 }
 
+/* A label stack entry without its TTL; all 0, there is none at that depth (IANA element 70 and on).
+ * Returns whether the label is all that it says. */
+static bool set_label(struct record *r, enum field_id id, const uint8_t *p)
+{
+	uint64_t entry = be_uint(p, 3);
+	if (entry)
+		set_integer(r, id, entry >> 4);
+	return (entry & 0x0e) == 0;
+}
+
 /* The steps whose outcome depends on the value. Returns false if the value does not fit its field.
  */
 static bool run_conditional(const struct step *s, const uint8_t *p, uint32_t len, struct record *r,
@@ -144,6 +154,7 @@ static bool run_conditional(const struct step *s, const uint8_t *p, uint32_t len
 	case STEP_TEXT: set_text(r, id, p, len); return true;
 	case STEP_HIGH: return set_integer(r, id, p[0]);
 	case STEP_LOW: return set_integer(r, id, p[1]);
+	case STEP_LABEL: return set_label(r, id, p);
 	case STEP_UPTIME: return set_uptime(r, id, be_uint(p, len), times);
 	case STEP_SECONDS: return set_since_1970(r, id, be_uint(p, len), NS_PER_S, 0);
 	case STEP_MILLIS: return set_since_1970(r, id, be_uint(p, len), NS_PER_MS, 3);

@@ -5,6 +5,7 @@
 
 #include "lib/base.h"
 #include "lib/err.h"
+#include "lib/nested.h"
 #include "lib/section.h"
 #include "lib/vendor.h"
 
@@ -26,6 +27,7 @@ static bool fits(uint8_t kind, uint8_t form, uint16_t len)
 	switch (form) {
 	case FORM_HIGH:
 	case FORM_LOW: return len == 2;
+	case FORM_LABEL: return len == 3;
 	case FORM_UPTIME:
 	case FORM_SECONDS:
 	case FORM_MILLIS:
@@ -118,6 +120,7 @@ static enum step_op op_of(uint8_t kind, uint8_t form, uint16_t len)
 		[FORM_NANOS] = STEP_NANOS,
 		[FORM_DELTA_US] = STEP_DELTA_US,
 		[FORM_MS_AS_US] = STEP_MS_AS_US,
+		[FORM_LABEL] = STEP_LABEL,
 	};
 	if (form == FORM_VALUE || form == FORM_V6)
 		return value_op(kind, len);
@@ -351,6 +354,7 @@ static void make_plan(struct template *t)
 	t->icmp_in_port = always_sets(t, FIELD_protocol) && always_sets(t, FIELD_src_port) &&
 			  always_sets(t, FIELD_dst_port) && claims.by[FIELD_icmp_type] == NOBODY;
 	t->section = has_section(t);
+	t->nested = !t->options && nested_template(t->fields, t->field_count);
 	add_extras(t, claimed);
 	set_offsets(t);
 	t->vendor = t->options ? 0 : (uint8_t)vendor_says(t);
