@@ -259,7 +259,7 @@ void message_emit(struct message *m)
 static void begin_set(struct message *m, const struct template *t)
 {
 	bool header_says = shares(m, FIELD_sampling_source);
-	if (m->domain->version != 5)
+	if (t->id) /* else its form is the protocol's */
 		SHARE(m, template_id, t->id);
 	if (!header_says && join_rate_is_shared(m->domain, t))
 		share_sampling(m, t);

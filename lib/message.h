@@ -9,6 +9,8 @@
 
 struct late;
 
+enum fixed_form { FIXED_V1, FIXED_V5, FIXED_V7, FIXED_COUNT };
+
 struct decoder {
 	struct exporters *exporters;
 	struct late *late;
@@ -18,7 +20,7 @@ struct decoder {
 	bool inner; /* the flow of a tunnelled packet is the innermost */
 	bool scale;
 	struct decode_counts counts;
-	struct template *netflow5;                           /* its fixed record, as a template */
+	struct template *fixed[FIXED_COUNT];                 /* the records of NetFlow v1, v5 and v7 */
 	struct record record;                                /* the one being filled */
 	struct template_field defs[TEMPLATE_FIELDS_MAX];     /* of the template being read */
 	struct field_position positions[TEMPLATE_FIELDS_MAX];
@@ -118,14 +120,18 @@ bool message_define(struct message *m, const uint8_t *at, uint16_t id, size_t co
 int message_end(struct message *m);
 
 /* The decoders: the cursor stands behind the version field. */
+int netflow1_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 int netflow5_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
+int netflow7_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 int netflow9_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 int ipfix_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 
 /* It stands behind the first half of the version, which has 4 octets. */
 int sflow_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 
-/* The fixed record of NetFlow v5 as a template; NULL: no memory. */
-struct template *netflow5_template(void);
+/* The templates of the protocols whose records have a fixed form. Returns 0, or ERR_MEMORY, with those that there was
+ * memory for; netflow_fixed_free takes either. */
+int netflow_fixed_new(struct template *out[static FIXED_COUNT]);
+void netflow_fixed_free(struct template *templates[static FIXED_COUNT]);
 
 #endif

@@ -13,6 +13,7 @@
 #define TEMPLATE_EMPTY_MAX  16         /* fields of no length: a record of few octets must not hold many fields */
 #define PEN_SCOPE           0xffffffff /* the scope types of NetFlow v9 (RFC 3954, 6.1) are no elements */
 #define PEN_PADDING         0xfffffffe /* octets that mean nothing, in templates of id 0: those of no exporter */
+#define PADDING_ROUTER      1          /* but for the router that NetFlow v7 names, which is no element */
 
 #define RECORD_EXTRAS_MAX   (TEMPLATE_FIELDS_MAX + FIELD_COUNT) /* of a record that a plan filled */
 

@@ -448,4 +448,5 @@ def main():
     exporter.write(sys.stdout.buffer)
 
 
-main()
+if __name__ == "__main__":
+    main()
