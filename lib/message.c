@@ -216,15 +216,13 @@ static void hand_over(struct message *m, struct record *r)
 }
 
 static void flow_record(struct message *m, const struct template *t, const uint8_t *p,
-	const struct field_position *pos, struct plan_times times)
+	const struct field_position *pos)
 {
 	struct record *r = &m->decoder->record;
 	for (unsigned w = 0; w < FIELD_WORDS; w++)
 		r->present[w] = m->shared[w] | t->present[w];
 	r->extra_count = 0;
-	plan_run(t, p, pos, r, &times);
-	if (times.met)
-		exporter_met(m->domain->exporter, times.met);
+	plan_run(t, p, pos, r, &m->times);
 	if (t->nested)
 		nested_fill(t, p, pos, r, m->decoder->inner);
 	if (t->section)
@@ -302,6 +300,7 @@ void message_data(struct message *m, const struct template *t, struct cursor set
 	struct decoder *d = m->decoder;
 	bool locate = t->variable || t->options;
 	bool header_says = shares(m, FIELD_sampling_source);
+	const struct plan_times times = m->times; /* which records may change for themselves */
 	begin_set(m, t);
 	while (cursor_left(&set) >= t->record_len) {
 		const struct field_position *pos = locate ? d->positions : NULL;
@@ -315,13 +314,17 @@ void message_data(struct message *m, const struct template *t, struct cursor set
 		if (t->options)
 			learn_options(m, t, p);
 		else
-			flow_record(m, t, p, pos, m->times);
+			flow_record(m, t, p, pos);
 		if (d->trace)
 			trace_record(m, t, p, pos);
 		m->records++;
 	}
 	if (cursor_left(&set) >= PADDING_MAX && cursor_left(&set) < t->record_len)
 		message_met(m, QUIRK_LONG_PADDING);
+	exporter_met(m->domain->exporter, m->times.met);
+	m->times = times;
+	if (t->options && !m->times.has_base)
+		message_sysinit(m);
 	end_set(m, header_says);
 }
 

@@ -48,23 +48,36 @@ static bool set_since_1970(
 	return !__builtin_mul_overflow(v, unit, &ns) && set_time(r, id, ns, digits);
 }
 
+static uint64_t unit_of(const struct plan_times *times)
+{
+	return times->in_seconds ? NS_PER_S : NS_PER_MS;
+}
+
+/* An uptime that is behind the header's, or was before it began anew. */
+static bool set_odd_uptime(
+	struct record *r, enum field_id id, uint32_t uptime, struct plan_times *times)
+{
+	int32_t ahead = (int32_t)(uptime - times->base_uptime);
+	uint64_t distance = (uint64_t)(ahead < 0 ? -(int64_t)ahead : ahead) * unit_of(times);
+	times->met |= ahead < 0 ? QUIRK_BIT(UPTIME_WRAPPED) : QUIRK_BIT(FLOW_AFTER_HEADER);
+	if (ahead < 0 ? distance > times->base_ns : distance > UINT64_MAX - times->base_ns)
+		return false;
+	uint64_t ns = ahead < 0 ? times->base_ns - distance : times->base_ns + distance;
+	return set_time(r, id, ns, times->in_seconds ? 0 : 3);
+}
+
 /* An uptime, which may lie on either side of the header's, and may have wrapped: a signed 32-bit
  * difference is right for both (RFC 3954, section 8). */
 static bool set_uptime(struct record *r, enum field_id id, uint64_t v, struct plan_times *times)
 {
+	uint32_t uptime = (uint32_t)v, before = times->base_uptime - uptime;
 	if (!times->has_base)
 		return false;
-	uint64_t unit = times->in_seconds ? NS_PER_S : NS_PER_MS;
-	int64_t delta = (int32_t)((uint32_t)v - times->base_uptime);
-	if (delta > 0)
-		times->met |= QUIRK_BIT(FLOW_AFTER_HEADER);
-	else if ((uint32_t)v > times->base_uptime)
-		times->met |= QUIRK_BIT(UPTIME_WRAPPED);
-	uint64_t distance = (uint64_t)(delta < 0 ? -delta : delta) * unit;
-	if (delta < 0 ? distance > times->base_ns : distance > UINT64_MAX - times->base_ns)
-		return false;
-	uint64_t ns = delta < 0 ? times->base_ns - distance : times->base_ns + distance;
-	return set_time(r, id, ns, times->in_seconds ? 0 : 3);
+	if (before > INT32_MAX || uptime > times->base_uptime)
+		return set_odd_uptime(r, id, uptime, times);
+	uint64_t distance = before * unit_of(times);
+	return distance <= times->base_ns &&
+	       set_time(r, id, times->base_ns - distance, times->in_seconds ? 0 : 3);
 }
 
 static bool set_ntp(struct record *r, enum field_id id, uint64_t v, uint8_t digits)
