@@ -28,6 +28,8 @@ struct message_header {
 	uint64_t export_ns;
 	uint8_t export_digits;
 	bool per_datagram; /* sequence counts datagrams, not records */
+	bool has_uptime;
+	uint32_t uptime;   /* the exporter's, as it stands in the header */
 };
 
 struct pending; /* late.c: sets of the datagram in hand that wait */
@@ -40,14 +42,13 @@ struct message {
 	struct pending *pending;
 	struct plan_times times;
 	uint64_t shared[FIELD_WORDS]; /* fields set by the header, for all its records */
-	enum sequence_verdict verdict;
 	uint32_t records;   /* data records so far, option records included */
 	uint32_t flows;
 	bool exact;         /* records is all there were */
 	int err;            /* the first fault */
 };
 
-/* Begins a message: finds its domain, checks its sequence number, and sets the fields that its records share.
+/* Begins a message: finds its domain, and sets the fields that its records share.
  * Returns 0 or ERR_MEMORY. */
 int message_begin(struct message *m, struct decoder *d, const struct datagram *dg,
 	const struct message_header *h);

@@ -68,6 +68,8 @@ int netflow5_decode(struct decoder *d, const struct datagram *dg, struct cursor 
 		.sequence = sequence,
 		.export_ns = s * NS_PER_S + ns,
 		.export_digits = 9,
+		.has_uptime = true,
+		.uptime = uptime,
 	};
 	int err = message_begin(&m, d, dg, &header);
 	if (err)

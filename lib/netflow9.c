@@ -84,6 +84,8 @@ int netflow9_decode(struct decoder *d, const struct datagram *dg, struct cursor 
 		.sequence = sequence,
 		.export_ns = s * NS_PER_S,
 		.per_datagram = true,
+		.has_uptime = true,
+		.uptime = uptime,
 	};
 	int err = message_begin(&m, d, dg, &header);
 	if (err)
