@@ -32,7 +32,7 @@ DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/goflow
 
 PROGRAMS = nfrecv nfdecode nftee nfjson nfsink-sqlite nfsink-pg nfsink-mysql nfsink-kafka nfsrc-kafka nfctl goflow
 LIBS_nfrecv        = -lpcap -lseccomp
-LIBS_nfdecode      = -lseccomp
+LIBS_nfdecode      = -lseccomp -lyaml
 LIBS_nfsink-sqlite = -lsqlite3
 LIBS_nfsink-pg     = -lpq
 LIBS_nfsink-mysql  = -lmariadb
@@ -40,7 +40,7 @@ LIBS_nfsink-kafka  = -lrdkafka -lprotobuf-c
 LIBS_nfsrc-kafka   = -lrdkafka -lcrypto -lprotobuf-c
 LIBS_goflow        = -lyaml -lmicrohttpd -lcurl
 LIBS_ALL           = -ljansson
-LIBS_TEST          = -lcmocka -lpcap -lseccomp -lsqlite3 -lprotobuf-c
+LIBS_TEST          = -lcmocka -lpcap -lseccomp -lsqlite3 -lprotobuf-c -lyaml
 
 WARN   = -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wwrite-strings -Wpointer-arith
 # _FORTIFY_SOURCE works in optimised code alone, and hides what a sanitizer would find.
@@ -150,7 +150,8 @@ $(REPLAYS): %-replay: %.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libgoflow.a
 $(FUZZERS): %-fuzz: %.o $(BUILD)/libgoflow.a
 	$(LINK) -fsanitize=fuzzer -lprotobuf-c $(LIBS_ALL)
 
-# One target is over goflow's own files.
+# One target needs a library more; another is over goflow's own files.
+$(BUILD)/tests/fuzz/exporters-replay $(BUILD)/tests/fuzz/exporters-fuzz: LIBS_ALL += -lyaml
 CONFIG_OBJ = $(call OBJ,$(sort $(wildcard goflow/config*.c)))
 $(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: $(CONFIG_OBJ)
 $(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: LIBS_ALL += $(LIBS_goflow)

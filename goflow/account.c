@@ -7,13 +7,24 @@
 #include "lib/err.h"
 #include "lib/log.h"
 
-int account_begin(struct account *a)
+static int no_memory(void)
 {
-	a->now = counters_shared_new();
-	if (a->now)
-		return counters_shared_fd(a->now);
 	log_error("memory for counters: %s", strerror(errno));
 	return ERR_IO;
+}
+
+int account_open(struct account *a)
+{
+	a->memory = counters_shared_new();
+	return a->memory ? 0 : no_memory();
+}
+
+int account_begin(struct account *a)
+{
+	if (counters_shared_reset(a->memory) != 0)
+		return no_memory();
+	a->running = true;
+	return counters_shared_fd(a->memory);
 }
 
 /* Takes the table over from the process that runs: it is the same for each that has been the stage.
@@ -37,7 +48,7 @@ static bool current(struct account *a, uint64_t values[static COUNTERS_MAX])
 {
 	struct stats_source source;
 	memset(values, 0, COUNTERS_MAX * sizeof *values);
-	if (!a->now || !counters_shared_read(a->now, &source))
+	if (!a->running || !counters_shared_read(a->memory, &source))
 		return true;
 	learn(a, &source);
 	if (source.count != a->count)
@@ -79,14 +90,20 @@ void account_end(struct account *a)
 			if (!is_gauge(a->table[i].role))
 				a->past[i] += last[i];
 	}
-	counters_shared_free(a->now);
-	a->now = NULL;
+	a->running = false;
+}
+
+void account_forget(struct account *a)
+{
+	a->running = false;
+	memset(a->past, 0, sizeof a->past);
+	a->crashed = a->pending = 0;
 }
 
 void account_free(struct account *a)
 {
-	counters_shared_free(a->now);
-	*a = (struct account){.now = NULL};
+	counters_shared_free(a->memory);
+	*a = (struct account){.memory = NULL};
 }
 
 /* All that has been counted until now. */

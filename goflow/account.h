@@ -9,7 +9,8 @@
 
 /* Zero-initialise it. */
 struct account {
-	struct counters_shared *now;  /* of the process that runs; owned; NULL: none does */
+	struct counters_shared *memory; /* that the process which runs counts in; owned */
+	bool running;                 /* one does */
 	uint64_t past[COUNTERS_MAX];  /* of those before it */
 	uint64_t crashed;             /* read by them and neither passed on nor counted as lost */
 	uint64_t pending;             /* made by them and not passed on, in the next stage's unit */
@@ -19,12 +20,18 @@ struct account {
 	size_t count;                 /* 0: no process has described its counters yet */
 };
 
-/* Makes the memory that the next process counts in. Returns its descriptor, which the account keeps, or ERR_IO
- * after a log line. */
+/* Makes the memory that processes count in. Returns 0, or ERR_IO after a log line. */
+int account_open(struct account *a);
+
+/* Has the next process count from 0. Returns the memory's descriptor, which the account keeps, or ERR_IO after a log
+ * line. */
 int account_begin(struct account *a);
 
 /* The process has ended: its counts become part of the past, and what it held is given up. */
 void account_end(struct account *a);
+
+/* All that was counted until now is undone, and will be done again; no process runs. */
+void account_forget(struct account *a);
 void account_free(struct account *a);
 
 /* Totals of a role until now. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,19 @@
 #include "lib/log.h"
 
 #define CANNOT_RUN 127 /* the exit code, as of a shell */
+
+static struct rlimit given; /* of descriptors, before it was raised */
+
+void child_raise_limit(void)
+{
+	struct rlimit most;
+	if (getrlimit(RLIMIT_NOFILE, &given) != 0)
+		return;
+	most = given;
+	most.rlim_cur = most.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &most) != 0)
+		log_debug("limit of descriptors: %s", strerror(errno));
+}
 
 /* The program beside this one, or its bare name, for $PATH. */
 static void find_program(const char *name, char *out, size_t room)
@@ -40,8 +54,8 @@ static int place_descriptors(const struct child_fds *fds)
 	int from[CHILD_FDS_MAX + 4];
 	size_t count = 0;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	from[count++] = fds->in >= 0 ? fds->in : null;
-	from[count++] = fds->out >= 0 ? fds->out : null;
+	from[count++] = fds->in == CHILD_NULL ? null : fds->in;
+	from[count++] = fds->out == CHILD_NULL ? null : fds->out;
 	from[count++] = STDERR_FILENO;
 	for (size_t i = 0; i < fds->count; i++)
 		from[count++] = fds->more[i];
@@ -86,6 +100,8 @@ static void become(
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	if (given.rlim_cur)
+		setrlimit(RLIMIT_NOFILE, &given);
 	execvpe(path, s->argv, env);
 	leave(s->program, "it cannot be run");
 }

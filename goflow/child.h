@@ -8,15 +8,19 @@
 #include "goflow/stages.h"
 
 #define CHILD_FDS_MAX 40
+#define CHILD_NULL    (-2) /* /dev/null */
 
 /* What it inherits; nothing else. */
 struct child_fds {
-	int in, out;              /* standard input and output; -1: /dev/null */
+	int in, out;              /* standard input and output, or CHILD_NULL */
 	int more[CHILD_FDS_MAX];  /* from STAGE_FD on */
 	size_t count;
 	int counters;             /* see counters.h; behind those */
 	char *variable;           /* one more of its environment; NULL: none */
 };
+
+/* Raises the soft limit of descriptors to the hard one, as a fleet has many; children get back what was. */
+void child_raise_limit(void);
 
 /* Starts a stage: the program that stands beside this one, else that of $PATH. It gets SIGTERM should this
  * process die, and stands in a process group of its own, so that a terminal's ^C reaches the supervisor alone.

@@ -9,6 +9,7 @@
 
 #include "goflow/config_impl.h"
 #include "lib/err.h"
+#include "lib/exporters_file.h"
 
 #define SECRET_MAX 1024
 
@@ -76,6 +77,31 @@ static const char *getenv_variable(const char *name)
 	return getenv(name);
 }
 
+struct exporters_findings {
+	struct config_report *report;
+	const struct config_value *key;
+};
+
+static void note_exporters(void *ctx, unsigned line, unsigned column, const char *what)
+{
+	const struct exporters_findings *f = ctx;
+	const char *path = f->key->text;
+	if (line)
+		config_error(f->report, f->key->spot, "exporters: %s:%u:%u: %s", path, line, column,
+			what);
+	else
+		config_error(f->report, f->key->spot, "exporters: %s: %s", path, what);
+}
+
+/* The file that nfdecode will read is read here too, so that what is wrong with it is known before.
+ */
+static void check_exporters(const struct config *c, struct config_report *r)
+{
+	struct exporters_findings f = {r, &c->values[KEY_EXPORTERS]};
+	if (f.key->text)
+		exporters_file_free(exporters_file_load(f.key->text, note_exporters, &f));
+}
+
 static int load_text(struct config *c, const char *path, char *text, struct config_report *r)
 {
 	static const struct config_environment env = {getenv_variable};
@@ -92,8 +118,10 @@ static int load_text(struct config *c, const char *path, char *text, struct conf
 		return ERR_CONFIG;
 	}
 	int err = config_parse(c, text, (size_t)len, &env, r);
-	if (!err)
+	if (!err) {
 		config_secrets(c, r);
+		check_exporters(c, r);
+	}
 	return err || r->errors ? ERR_CONFIG : 0;
 }
 

@@ -14,6 +14,7 @@
 
 #define CONFIG_NAME_MAX     64           /* bytes in the name of a backend or frontend */
 #define CONFIG_OBJECTS_MAX  64           /* backends, frontends, and properties of a backend */
+#define CONFIG_ROUTES_MAX   32           /* backends of a frontend: what nftee can write to */
 #define CONFIG_SIZE_MAX     (256 * 1024) /* bytes in the file */
 #define CONFIG_FINDINGS_MAX 100          /* behind that many nothing more is noted */
 
@@ -111,7 +112,7 @@ struct config_environment {
  * that is there, else /etc/goflow/config.yml. Borrowed or static. */
 const char *config_path(const char *given);
 
-/* Reads a file, with the environment over it, and the password files that it names. Returns 0; or
+/* Reads a file, with the environment over it, and the files that it names. Returns 0; or
  * ERR_CONFIG, with at least one error in the report. Either way the caller frees both. */
 int config_load(struct config *c, const char *path, struct config_report *r);
 

@@ -199,6 +199,23 @@ static void check_ports(
 	}
 }
 
+/* The pipelines of a frontend with workers are FRONTEND.1 and on. */
+static void check_workers(
+	const struct config *c, const struct config_frontend *f, struct config_report *r)
+{
+	char name[CONFIG_NAME_MAX + 12];
+	for (uint64_t w = 1;
+		f->values[KEY_WORKERS].number > 1 && w <= f->values[KEY_WORKERS].number; w++) {
+		snprintf(name, sizeof name, "%s.%u", f->name, (unsigned)w);
+		for (size_t i = 0; i < c->frontend_count; i++)
+			if (strcmp(c->frontends[i].name, name) == 0)
+				config_error(r, c->frontends[i].spot,
+					"frontends.%s: found the name that worker %u of frontends.%s on line %u has, "
+					"expected another",
+					name, (unsigned)w, f->name, f->spot.line);
+	}
+}
+
 static void check_names(const struct config *c, struct config_report *r)
 {
 	struct config_spot top = {1, 1};
@@ -239,7 +256,7 @@ static void check_secrets(const struct config *c, struct config_report *r)
 /* Keys of what is planned. */
 static void check_unread(const struct config *c, struct config_report *r)
 {
-	static const enum config_key keys[] = {KEY_ELEMENTS, KEY_EXPORTERS};
+	static const enum config_key keys[] = {KEY_ELEMENTS};
 	for (size_t i = 0; i < LEN(keys); i++) {
 		const struct config_value *v = &c->values[keys[i]];
 		if (v->text)
@@ -259,10 +276,6 @@ void config_check(struct config *c, struct config_report *r)
 		if (c->backend_count > 0)
 			check_routes(c, f, r);
 		check_ports(c, f, r);
-		if (f->values[KEY_FRONTEND_TYPE].text && f->type == FRONTEND_SFLOW)
-			config_error(r, f->spot,
-				"frontends.%s: found a frontend for sFlow, which this version does "
-				"not decode, expected netflow, ipfix or pcap",
-				f->name);
+		check_workers(c, f, r);
 	}
 }

@@ -19,10 +19,10 @@ static void add_route(
 				"%s.%s: found %.64s again, expected it once", w->path, key, name);
 			return;
 		}
-	if (f->route_count == CONFIG_OBJECTS_MAX ||
+	if (f->route_count == CONFIG_ROUTES_MAX ||
 		!(routes = realloc(f->routes, (f->route_count + 1) * sizeof *routes))) {
 		config_error(w->r, node_spot(n), "%s.%s: found too many names, expected at most %d",
-			w->path, key, CONFIG_OBJECTS_MAX);
+			w->path, key, CONFIG_ROUTES_MAX);
 		return;
 	}
 	f->routes = routes;

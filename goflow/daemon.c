@@ -8,8 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "goflow/daemon_api.h"
+#include "goflow/child.h"
 #include "goflow/config.h"
+#include "goflow/daemon_api.h"
 #include "goflow/fleet.h"
 #include "goflow/notify.h"
 #include "goflow/sockets.h"
@@ -57,7 +58,7 @@ static bool report(void *self, const char *request, json_t *doc)
 	if (strcmp(request, "status") != 0)
 		return false;
 	json_object_set_new(doc, "config", json_string(d->path));
-	json_object_set_new(doc, "healthy", json_boolean(fleet_healthy(&d->fleet)));
+	json_object_set_new(doc, "healthy", json_boolean(fleet_healthy(&d->fleet) && d->api.pid));
 	json_object_set_new(doc, "draining", json_boolean(d->signals > 0));
 	json_object_set_new(doc, "pipelines", fleet_document(&d->fleet, monotonic_ns()));
 	return true;
@@ -65,12 +66,16 @@ static bool report(void *self, const char *request, json_t *doc)
 
 /* Configuration ------------------------------------------------------------------------------- */
 
-/* The form and the level; the latter unless the command line alone has said one. */
-static void apply_log(const struct config *c)
+/* The form and the level; the latter unless the command line alone has said one. Stages that go on
+ * have a level of their own. */
+static void apply_log(const struct daemon *d, const struct config *c)
 {
+	const char *before = log_level_name();
 	log_form(c->values[KEY_LOG_FORM].text);
 	if (c->values[KEY_LOG_LEVEL].from != FROM_DEFAULT)
 		log_level(c->values[KEY_LOG_LEVEL].text);
+	if (before != log_level_name())
+		fleet_tell_log_level(&d->fleet);
 }
 
 /* Has the fleet and the API be as a configuration says. Returns 0, or a negative code after a log
@@ -104,7 +109,7 @@ static void reload(struct daemon *d)
 		config_free(&d->config);
 		d->config = fresh;
 		d->counts[COUNT_RELOADS]++;
-		apply_log(&d->config);
+		apply_log(d, &d->config);
 		log_info("the new configuration is taken file=%s", d->path);
 	}
 	notify_send("READY=1");
@@ -215,7 +220,7 @@ static void say_verification(const struct config *c)
 static enum exit_code run(struct daemon *d)
 {
 	int err = 0;
-	apply_log(&d->config);
+	apply_log(d, &d->config);
 	say_verification(&d->config);
 	notify_send("READY=1");
 	log_info("running config=%s", d->path);
@@ -290,6 +295,7 @@ int daemon_run(int argc, char **argv)
 		given = o.arg;
 	if (id != OPT_END)
 		return id == OPT_DONE ? EXIT_DONE : EXIT_USE;
+	child_raise_limit();
 	d.path = config_path(given);
 	d.counts = counters_memory();
 	d.watchdog_ns = notify_watchdog_ns();

@@ -18,6 +18,8 @@
 
 #define BACKOFF_NS     (200 * NS_PER_MS)
 #define BACKOFF_MAX_NS (30 * NS_PER_S)
+#define STEADY_NS      (60 * NS_PER_S) /* it does not fail in a row when it ran so long */
+#define STOP_S         5               /* for its clients to be told; then it is killed */
 
 static void address_of(const struct config *c, char out[static API_ADDRESS_MAX])
 {
@@ -33,7 +35,12 @@ int api_child_prepare(const struct api_child *a, const struct config *c, int *fd
 	if (a->fd >= 0 && strcmp(address, a->address) == 0)
 		return 0;
 	*fd = api_listen(c);
-	return *fd < 0 ? ERR_IO : 0;
+	if (*fd >= 0)
+		return 0;
+	if (a->fd >= 0 && strcmp(strrchr(address, ':'), strrchr(a->address, ':')) == 0)
+		log_error("api: goflow itself listens on %s: to move to %s, restart it", a->address,
+			address);
+	return ERR_IO;
 }
 
 void api_child_commit(struct api_child *a, const struct config *c, int fd)
@@ -83,6 +90,7 @@ uint64_t api_child_advance(
 		become(c, path, a->fd, parent);
 	if (pid > 0) {
 		a->pid = pid;
+		a->started_ns = now_ns;
 		return UINT64_MAX;
 	}
 	log_error("api: fork: %s", strerror(errno));
@@ -98,6 +106,8 @@ void api_child_ended(struct api_child *a, pid_t pid, int status, uint64_t now_ns
 	a->pid = 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_DONE)
 		return; /* it was told to */
+	if (now_ns - a->started_ns >= STEADY_NS)
+		a->failures = 0;
 	uint64_t delay = BACKOFF_NS << (a->failures < 8 ? a->failures : 8);
 	if (delay > BACKOFF_MAX_NS)
 		delay = BACKOFF_MAX_NS;
@@ -107,13 +117,23 @@ void api_child_ended(struct api_child *a, pid_t pid, int status, uint64_t now_ns
 		child_status(status, text), (unsigned long long)(delay / NS_PER_MS));
 }
 
+/* SIGCHLD is blocked, see daemon.c. */
+static void end(pid_t pid)
+{
+	const struct timespec patience = {.tv_sec = STOP_S};
+	sigset_t child;
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	kill(pid, SIGTERM);
+	while (waitpid(pid, NULL, WNOHANG) == 0)
+		if (sigtimedwait(&child, NULL, &patience) < 0 && errno == EAGAIN)
+			kill(pid, SIGKILL);
+}
+
 void api_child_stop(struct api_child *a)
 {
-	if (a->pid) {
-		kill(a->pid, SIGTERM);
-		while (waitpid(a->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	if (a->pid)
+		end(a->pid);
 	if (a->fd >= 0)
 		close(a->fd);
 	*a = (struct api_child){.fd = -1};

@@ -15,7 +15,7 @@ struct api_child {
 	pid_t pid;         /* 0: none runs */
 	int fd;            /* listening; owned */
 	char address[API_ADDRESS_MAX]; /* what it is bound to */
-	uint64_t retry_ns; /* monotonic: when it is started again */
+	uint64_t started_ns, retry_ns; /* monotonic: when it was started, and when it is again */
 	unsigned failures; /* in a row */
 };
 
@@ -32,7 +32,7 @@ uint64_t api_child_advance(struct api_child *a, const struct config *c, const ch
 /* A child with this id has ended; it may not be this one. */
 void api_child_ended(struct api_child *a, pid_t pid, int status, uint64_t now_ns);
 
-/* Ends the process, and waits for it. */
+/* Ends the process, and waits for it: killed, if it takes long. SIGCHLD is blocked. */
 void api_child_stop(struct api_child *a);
 
 #endif

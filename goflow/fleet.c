@@ -1,6 +1,8 @@
 #include "goflow/fleet.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -8,8 +10,12 @@
 #include "lib/err.h"
 #include "lib/instant.h"
 #include "lib/log.h"
+#include "lib/net.h"
+#include "lib/stats.h"
+#include "lib/survey.h"
 
 #define HANDOVER_NS (5 * NS_PER_S) /* for which a pipeline waits for the one before it */
+#define TELL_MS     100            /* for a stage to answer */
 
 /* Configuring --------------------------------------------------------------------------------- */
 
@@ -36,41 +42,80 @@ static bool same_stages(const struct pipeline *a, const struct pipeline *b)
 	return true;
 }
 
+/* The pipeline that reads that one of the sockets on an address, and goes on. */
+static struct pipeline *reader(struct pipeline *list, const char *address, unsigned worker)
+{
+	for (struct pipeline *p = list; p; p = p->next)
+		if (!p->draining && *address && p->worker == worker &&
+			strcmp(p->address, address) == 0)
+			return p;
+	return NULL;
+}
+
+static unsigned count_readers(const struct fleet *f, const char *address)
+{
+	unsigned n = 0;
+	while (reader(f->first, address, n))
+		n++;
+	return n;
+}
+
 /* Adds a pipeline for each worker of a frontend. fds are its sockets, of which each belongs to its
  * pipeline. */
-static int add_pipelines(struct pipeline **list, const struct config *c,
+static int add_pipelines(const struct fleet *fleet, struct pipeline **list, const struct config *c,
 	const struct config_frontend *f, unsigned workers, const int *fds)
 {
 	int err = 0;
 	for (unsigned w = 0; w < workers; w++) {
-		struct pipeline *p = pipeline_new(c, f, workers > 1 ? w + 1 : 0, fds[w]);
+		struct pipeline *p = pipeline_new(c, f, w, fds[w]);
 		if (!p) {
 			err = ERR_MEMORY;
 			continue; /* which closes its socket */
 		}
 		sockets_address(f, p->address, sizeof p->address);
+		/* one that still waits to begin has taken nothing from the socket */
+		p->after = reader(fleet->first, p->address, w);
+		if (p->after && p->after->after)
+			p->after = p->after->after;
 		p->next = *list;
 		*list = p;
 	}
 	return err;
 }
 
-/* The sockets of the running pipelines of a frontend, if they are on the same address: copies of
- * them. */
-static bool inherit_sockets(const struct fleet *fleet, const struct config_frontend *f,
+/* A port of ours cannot be bound again under another address. */
+static void say_whose(const struct fleet *fleet, const char *address)
+{
+	for (const struct pipeline *p = fleet->first; p; p = p->next)
+		if (*p->address && strcmp(strrchr(p->address, ':'), strrchr(address, ':')) == 0) {
+			log_error("goflow itself listens on %s, for %s: to move to %s, restart it",
+				p->address, p->name, address);
+			return;
+		}
+}
+
+/* A frontend's sockets: copies of those that running pipelines have on its address, and new ones.
+ */
+static int take_sockets(const struct fleet *fleet, const struct config_frontend *f,
 	unsigned workers, int fds[static SOCKETS_WORKERS_MAX])
 {
 	char address[96];
 	unsigned n = 0;
+	int err = 0;
 	sockets_address(f, address, sizeof address);
-	for (struct pipeline *p = fleet->first; p && n < workers; p = p->next)
-		if (!p->draining && *address && strcmp(p->address, address) == 0)
-			fds[n++] = fcntl(p->socket_fd, F_DUPFD_CLOEXEC, 0);
-	if (n == workers)
-		return true;
-	while (n > 0)
-		close(fds[--n]);
-	return false;
+	unsigned had = count_readers(fleet, address);
+	for (; n < had && n < workers && !err; n++)
+		if ((fds[n] = fcntl(
+			     reader(fleet->first, address, n)->socket_fd, F_DUPFD_CLOEXEC, 0)) < 0)
+			err = ERR_IO;
+	if (err)
+		log_error("frontends.%s: %s", f->name, strerror(errno));
+	else if ((err = sockets_open(f, fds, n)) != 0 && !had)
+		say_whose(fleet, address);
+	while (err && n > 0)
+		if (fds[--n] >= 0)
+			close(fds[n]);
+	return err;
 }
 
 static int add_frontend(const struct fleet *fleet, struct pipeline **list, const struct config *c,
@@ -80,10 +125,21 @@ static int add_frontend(const struct fleet *fleet, struct pipeline **list, const
 	unsigned workers = 1;
 	if (f->type != FRONTEND_PCAP) {
 		workers = (unsigned)f->values[KEY_WORKERS].number;
-		if (!inherit_sockets(fleet, f, workers, fds) && sockets_open(f, fds) != 0)
+		if (take_sockets(fleet, f, workers, fds) != 0)
 			return ERR_IO;
 	}
-	return add_pipelines(list, c, f, workers, fds);
+	return add_pipelines(fleet, list, c, f, workers, fds);
+}
+
+/* Has datagrams go to as many sockets as a frontend now has workers. */
+static void steer(const struct fleet *fleet, struct pipeline *list, const struct config_frontend *f)
+{
+	char address[96];
+	unsigned workers = (unsigned)f->values[KEY_WORKERS].number;
+	sockets_address(f, address, sizeof address);
+	unsigned had = count_readers(fleet, address);
+	if (*address && had != workers && (had > 1 || workers > 1))
+		net_steer(reader(list, address, 0)->socket_fd, workers);
 }
 
 static void free_list(struct pipeline *p)
@@ -93,15 +149,6 @@ static void free_list(struct pipeline *p)
 		pipeline_free(p);
 		p = next;
 	}
-}
-
-/* The running pipeline that a new one takes over from: the one that listens on the same socket. */
-static struct pipeline *predecessor(const struct fleet *f, const struct pipeline *p)
-{
-	for (struct pipeline *old = f->first; old; old = old->next)
-		if (*p->address && strcmp(old->address, p->address) == 0)
-			return old;
-	return NULL;
 }
 
 /* Puts the new pipelines in the place of the old ones, except where they are the same. */
@@ -120,7 +167,6 @@ static void exchange(struct fleet *f, struct pipeline *list, uint64_t now_ns)
 			pipeline_free(p);
 			p = old;
 		} else {
-			p->after = predecessor(f, p);
 			p->after_ns = now_ns + HANDOVER_NS;
 		}
 		p->next = kept;
@@ -139,6 +185,8 @@ int fleet_configure(struct fleet *f, const struct config *c, uint64_t now_ns)
 	int err = 0;
 	for (size_t i = c->frontend_count; i > 0 && !err; i--)
 		err = add_frontend(f, &list, c, &c->frontends[i - 1]);
+	for (size_t i = 0; i < c->frontend_count && !err; i++)
+		steer(f, list, &c->frontends[i]);
 	if (err)
 		free_list(list);
 	else
@@ -229,8 +277,8 @@ bool fleet_done(const struct fleet *f)
 bool fleet_healthy(const struct fleet *f)
 {
 	for (const struct pipeline *p = f->first; p; p = p->next)
-		for (size_t i = 0; i < p->count; i++)
-			if (p->slots[i].state == SLOT_WAITING && !p->draining)
+		for (size_t i = 0; i < p->count && !p->draining && !p->after; i++)
+			if (p->slots[i].state == SLOT_WAITING)
 				return false;
 	return true;
 }
@@ -239,9 +287,33 @@ bool fleet_lost(const struct fleet *f)
 {
 	for (const struct pipeline *p = f->first; p; p = p->next)
 		for (size_t i = 0; i < p->count; i++)
-			if (p->given_up || (p->replays && p->slots[i].status))
+			if (p->given_up || p->lost || (p->replays && p->slots[i].status))
 				return true;
 	return false;
+}
+
+/* One socket is asked alone, so that what hangs holds up no more than itself. */
+static void tell(const struct slot *s, const char *folder, const char *request)
+{
+	char path[4200];
+	const char *sockets[] = {path};
+	const struct where where = {sockets, 1, TELL_MS, false};
+	json_t *answers = NULL;
+	snprintf(path, sizeof path, "%s/%s.%ld.sock", folder, s->spec.program, (long)s->pid);
+	survey(&where, request, &answers);
+	json_decref(answers);
+}
+
+void fleet_tell_log_level(const struct fleet *f)
+{
+	char folder[4096], request[32];
+	if (stats_rundir(folder, sizeof folder) != 0)
+		return;
+	snprintf(request, sizeof request, "log-level %s", log_level_name());
+	for (const struct pipeline *p = f->first; p; p = p->next)
+		for (size_t i = 0; i < p->count; i++)
+			if (p->slots[i].state == SLOT_RUNNING)
+				tell(&p->slots[i], folder, request);
 }
 
 uint64_t fleet_restarts(const struct fleet *f)

@@ -14,9 +14,9 @@ struct fleet {
 };
 
 /* Makes the fleet what the configuration asks for: a pipeline whose stages would be the same goes on untouched;
- * others are drained, and new ones begun, on the same socket where the address is the same, once the old one has
- * taken its last datagram. All sockets are bound before anything changes. Returns 0; or ERR_IO or ERR_MEMORY after
- * a log line, and then nothing has changed. */
+ * others are drained, and new ones begun, on the same sockets where the address is the same, once the old one has
+ * taken its last datagram. With more workers than before, the further sockets are bound before anything changes.
+ * Returns 0; or ERR_IO or ERR_MEMORY after a log line, and then nothing has changed. */
 int fleet_configure(struct fleet *f, const struct config *c, uint64_t now_ns);
 
 /* Starts what is due, and forgets what has ended behind its successor. Returns when there is more to do:
@@ -32,11 +32,15 @@ void fleet_give_up(struct fleet *f, uint64_t now_ns);
 /* Whether every stage has ended, and will not be started again. */
 bool fleet_done(const struct fleet *f);
 
-/* Whether every stage that should run does, and has not failed lately. */
+/* Whether every stage that should run does, and has not failed lately; one whose pipeline waits for the one before it
+ * should not yet. */
 bool fleet_healthy(const struct fleet *f);
 
-/* Whether a drain was cut short, or a stage of a replay said that something was lost. */
+/* Whether a drain was cut short, or a stage failed or said that something was lost, in a drain or in a replay. */
 bool fleet_lost(const struct fleet *f);
+
+/* Tells the running stages to log as this process does now; those started later do so by themselves. */
+void fleet_tell_log_level(const struct fleet *f);
 
 /* How often stages were started again. */
 uint64_t fleet_restarts(const struct fleet *f);

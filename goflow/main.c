@@ -1,5 +1,6 @@
 /* goflow: one program over the filters. Each subcommand is a row of the table. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,6 +103,8 @@ static int dispatch(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	log_init("goflow");
+	signal(SIGCHLD,
+		SIG_DFL); /* who ignores it, as a parent may have, cannot wait for children */
 	int code = dispatch(argc, argv);
 	if (fflush(stdout) || ferror(stdout)) {
 		log_error("standard output: %s", strerror(errno));

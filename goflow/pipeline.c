@@ -77,16 +77,36 @@ static int build_specs(struct pipeline *p, const struct config *c, const struct 
 	return err;
 }
 
+static void close_pipes(struct pipeline *p)
+{
+	for (size_t i = SLOT_SPLIT; i < p->count; i++) {
+		close_fd(&p->slots[i].pipe[0]);
+		close_fd(&p->slots[i].pipe[1]);
+	}
+}
+
+/* All of them, or none. */
 static int open_pipes(struct pipeline *p)
 {
 	int err = 0;
 	for (size_t i = SLOT_SPLIT; i < p->count && !err; i++)
 		err = open_pipe(p->slots[i].pipe);
+	if (err)
+		close_pipes(p);
+	return err;
+}
+
+/* What stages are started with, so that to start one needs little that could be lacking then. */
+static int open_all(struct pipeline *p)
+{
+	int err = open_pipes(p);
 	if (!err && !p->replays &&
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p->outputs) != 0) {
 		log_error("socketpair: %s", strerror(errno));
 		err = ERR_IO;
 	}
+	for (size_t i = 0; i < p->count && !err; i++)
+		err = account_open(&p->slots[i].account);
 	return err;
 }
 
@@ -99,6 +119,8 @@ struct pipeline *pipeline_new(
 		return NULL;
 	}
 	p->socket_fd = socket_fd;
+	p->next_input = -1;
+	p->worker = worker;
 	if (socket_fd >= 0)
 		net_drops(socket_fd, &p->drops);
 	p->outputs[0] = p->outputs[1] = -1;
@@ -109,11 +131,11 @@ struct pipeline *pipeline_new(
 		p->count = SLOT_SPLIT + p->has_tee + f->route_count;
 	for (size_t i = 0; i < p->count; i++)
 		p->slots[i].pipe[0] = p->slots[i].pipe[1] = -1;
-	if (worker)
-		snprintf(p->name, sizeof p->name, "%s.%u", f->name, worker);
+	if (!p->replays && f->values[KEY_WORKERS].number > 1)
+		snprintf(p->name, sizeof p->name, "%s.%u", f->name, worker + 1);
 	else
 		snprintf(p->name, sizeof p->name, "%s", f->name);
-	if (p->slots && build_specs(p, c, f) == 0 && open_pipes(p) == 0)
+	if (p->slots && build_specs(p, c, f) == 0 && open_all(p) == 0)
 		return p;
 	log_error("%s: it cannot be set up", p->name);
 	pipeline_free(p);
@@ -125,13 +147,12 @@ void pipeline_free(struct pipeline *p)
 	if (!p)
 		return;
 	for (size_t i = 0; i < p->count; i++) {
-		struct slot *s = &p->slots[i];
-		stage_spec_free(&s->spec);
-		account_free(&s->account);
-		close_fd(&s->pipe[0]);
-		close_fd(&s->pipe[1]);
+		stage_spec_free(&p->slots[i].spec);
+		account_free(&p->slots[i].account);
 	}
+	close_pipes(p);
 	free(p->slots);
+	close_fd(&p->next_input);
 	close_fd(&p->socket_fd);
 	close_fd(&p->outputs[0]);
 	close_fd(&p->outputs[1]);
@@ -180,7 +201,7 @@ uint32_t pipeline_drops(struct pipeline *p)
 
 static void start_receiver(struct pipeline *p, int out, uint64_t now_ns)
 {
-	struct child_fds fds = {.in = -1, .out = out};
+	struct child_fds fds = {.in = CHILD_NULL, .out = out};
 	char drops[40];
 	if (!p->replays) {
 		snprintf(drops, sizeof drops, NET_DROPS_ENVIRONMENT "=%u", pipeline_drops(p));
@@ -199,7 +220,7 @@ static void start_decoder(struct pipeline *p, int in, uint64_t now_ns)
 
 static void start_behind(struct pipeline *p, size_t i, uint64_t now_ns)
 {
-	struct child_fds fds = {.in = p->slots[i].pipe[0], .out = -1};
+	struct child_fds fds = {.in = p->slots[i].pipe[0], .out = CHILD_NULL};
 	if (i == SLOT_SPLIT && p->has_tee)
 		for (size_t k = SLOT_SPLIT + 1; k < p->count; k++)
 			fds.more[fds.count++] = p->slots[k].pipe[1];
@@ -228,11 +249,31 @@ static int pass_output(struct pipeline *p, int fd)
 	return sendmsg(p->outputs[0], &h, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 ? 0 : ERR_IO;
 }
 
+/* Starts nfrecv while nfdecode still reads what the one before it wrote, which may take as long as
+ * a database is down. */
+static void start_receiver_ahead(struct pipeline *p, uint64_t now_ns)
+{
+	int fds[2];
+	if (open_pipe(fds) != 0) {
+		schedule(&p->slots[SLOT_RECEIVER], now_ns, BACKOFF_NS);
+		return;
+	}
+	start_receiver(p, fds[1], now_ns);
+	close(fds[1]);
+	p->next_input = fds[0];
+}
+
 /* Starts nfdecode, and nfrecv in front of it unless that runs and goes on. */
 static void start_front(struct pipeline *p, uint64_t now_ns)
 {
 	int fds[2];
 	struct slot *receiver = &p->slots[SLOT_RECEIVER], *decoder = &p->slots[SLOT_DECODER];
+	if (p->next_input >= 0) {
+		start_decoder(p, p->next_input, now_ns);
+		if (decoder->state == SLOT_RUNNING)
+			close_fd(&p->next_input);
+		return;
+	}
 	if (open_pipe(fds) != 0) {
 		schedule(decoder, now_ns, BACKOFF_NS);
 		return;
@@ -246,19 +287,42 @@ static void start_front(struct pipeline *p, uint64_t now_ns)
 	close(fds[1]);
 }
 
+/* Which of nfrecv and nfdecode is to be started next; NULL: neither. */
+static struct slot *next_of_front(struct pipeline *p)
+{
+	struct slot *receiver = &p->slots[SLOT_RECEIVER], *decoder = &p->slots[SLOT_DECODER];
+	if (decoder->state == SLOT_WAITING)
+		return decoder;
+	if (decoder->state == SLOT_RUNNING && receiver->state == SLOT_WAITING && !p->replays &&
+		p->next_input < 0)
+		return receiver;
+	return NULL;
+}
+
+/* When: nfdecode waits for an nfrecv that is to be started with it. */
+static uint64_t front_due(const struct pipeline *p, const struct slot *next)
+{
+	const struct slot *receiver = &p->slots[SLOT_RECEIVER];
+	bool both = p->next_input < 0 && receiver->state == SLOT_WAITING;
+	return both && receiver->retry_ns > next->retry_ns ? receiver->retry_ns : next->retry_ns;
+}
+
 /* nfrecv and nfdecode. Returns when the next attempt is due. */
 static uint64_t advance_front(struct pipeline *p, uint64_t now_ns)
 {
-	struct slot *receiver = &p->slots[SLOT_RECEIVER], *decoder = &p->slots[SLOT_DECODER];
-	uint64_t due = decoder->retry_ns;
-	if (decoder->state != SLOT_WAITING)
-		return UINT64_MAX; /* an nfrecv that waits does so for nfdecode to end */
-	if (receiver->state == SLOT_WAITING && receiver->retry_ns > due)
-		due = receiver->retry_ns;
-	if (due > now_ns)
-		return due;
-	start_front(p, now_ns);
-	return decoder->state == SLOT_WAITING ? decoder->retry_ns : UINT64_MAX;
+	struct slot *next;
+	while ((next = next_of_front(p))) {
+		uint64_t due = front_due(p, next);
+		if (due > now_ns)
+			return due;
+		if (next == &p->slots[SLOT_RECEIVER])
+			start_receiver_ahead(p, now_ns);
+		else
+			start_front(p, now_ns);
+		if (next->state == SLOT_WAITING)
+			return next->retry_ns;
+	}
+	return UINT64_MAX;
 }
 
 /* Ending -------------------------------------------------------------------------------------- */
@@ -268,11 +332,21 @@ static void finish(struct pipeline *p, size_t i)
 {
 	p->slots[i].state = SLOT_ENDED;
 	close_fd(&p->slots[i].pipe[0]);
-	if (i == SLOT_DECODER)
+	if (i == SLOT_RECEIVER) { /* nothing more is to come for nobody to read */
+		close_fd(&p->socket_fd);
+	} else if (i == SLOT_DECODER) {
 		close_fd(&p->slots[SLOT_SPLIT].pipe[1]);
-	else if (i == SLOT_SPLIT && p->has_tee)
+		close_fd(&p->next_input);
+	} else if (i == SLOT_SPLIT && p->has_tee) {
 		for (size_t k = SLOT_SPLIT + 1; k < p->count; k++)
 			close_fd(&p->slots[k].pipe[1]);
+	}
+}
+
+static void finish_all(struct pipeline *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		finish(p, i);
 }
 
 static bool failed(int status)
@@ -308,6 +382,7 @@ static void replay_again(struct pipeline *p, struct slot *broken, uint64_t now_n
 	restart_later(p, broken, now_ns);
 	for (size_t i = 0; i < p->count; i++) {
 		struct slot *s = &p->slots[i];
+		account_forget(&s->account);
 		if (s->state == SLOT_RUNNING)
 			kill(s->pid, SIGKILL);
 		else
@@ -348,13 +423,21 @@ static void ended_replay(struct pipeline *p, size_t i, uint64_t now_ns)
 			due = p->slots[k].retry_ns;
 	s->state = SLOT_WAITING;
 	s->retry_ns = due;
-	if (any_running(p))
-		return;
-	for (size_t k = SLOT_SPLIT; k < p->count; k++) {
-		close_fd(&p->slots[k].pipe[0]);
-		close_fd(&p->slots[k].pipe[1]);
-	}
-	open_pipes(p);
+	account_forget(&s->account);
+	if (!any_running(p))
+		close_pipes(p);
+}
+
+/* Of a replay that is to begin anew: the pipes. Returns whether they are there; else all is put
+ * off. */
+static bool pipes_ready(struct pipeline *p, uint64_t now_ns)
+{
+	bool closed = p->slots[SLOT_SPLIT].pipe[0] < 0 && is_recalled(p) && !any_running(p);
+	if (!closed || open_pipes(p) == 0)
+		return true;
+	for (size_t i = 0; i < p->count; i++)
+		schedule(&p->slots[i], now_ns, BACKOFF_MAX_NS);
+	return false;
 }
 
 static void ended_live(struct pipeline *p, size_t i, uint64_t now_ns)
@@ -362,8 +445,9 @@ static void ended_live(struct pipeline *p, size_t i, uint64_t now_ns)
 	struct slot *s = &p->slots[i], *receiver = &p->slots[SLOT_RECEIVER];
 	if (p->given_up || (i == SLOT_RECEIVER && p->draining)) {
 		finish(p, i);
+	} else if (i == SLOT_DECODER && p->next_input >= 0) {
+		schedule(s, now_ns, 0); /* it has read what the nfrecv before this one wrote */
 	} else if (i == SLOT_DECODER && receiver->state != SLOT_RUNNING) {
-		/* it has read what the nfrecv before it wrote */
 		if (p->draining)
 			finish(p, i);
 		else
@@ -383,6 +467,7 @@ bool pipeline_ended(struct pipeline *p, pid_t pid, int status, uint64_t now_ns)
 			continue;
 		s->pid = 0;
 		s->status = status;
+		p->lost |= p->draining && status;
 		account_end(&s->account);
 		s->state = SLOT_ENDED; /* unless it is to be started again */
 		if (p->replays && !p->draining)
@@ -399,13 +484,18 @@ void pipeline_drain(struct pipeline *p, uint64_t now_ns)
 	struct slot *receiver = &p->slots[SLOT_RECEIVER];
 	p->draining = true;
 	p->drain_ends_ns = now_ns + DRAIN_NS;
+	if (p->replays && !any_running(p)) { /* not begun, or being taken back */
+		finish_all(p);
+		return;
+	}
 	for (size_t i = 0; i < p->count; i++) /* what is in its pipe is to be read */
 		p->slots[i].retry_ns = now_ns;
 	if (receiver->state == SLOT_RUNNING)
 		kill(receiver->pid, SIGTERM);
 	else if (receiver->state == SLOT_WAITING)
 		finish(p, SLOT_RECEIVER);
-	if (receiver->state == SLOT_ENDED && p->slots[SLOT_DECODER].state == SLOT_WAITING)
+	if (receiver->state == SLOT_ENDED && p->next_input < 0 &&
+		p->slots[SLOT_DECODER].state == SLOT_WAITING)
 		finish(p, SLOT_DECODER);
 }
 
@@ -440,6 +530,8 @@ uint64_t pipeline_advance(struct pipeline *p, uint64_t now_ns)
 {
 	if (p->draining && now_ns >= p->drain_ends_ns)
 		pipeline_give_up(p, now_ns);
+	if (!pipes_ready(p, now_ns))
+		return now_ns + BACKOFF_MAX_NS;
 	uint64_t next = advance_front(p, now_ns);
 	if (p->draining && !pipeline_done(p) && p->drain_ends_ns < next)
 		next = p->drain_ends_ns;

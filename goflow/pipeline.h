@@ -2,7 +2,8 @@
  *
  * The pipe in front of nftee and of each sink is the supervisor's: it outlives the stages at its ends, whose stream
  * resynchronises. The one between nfrecv and nfdecode does not (a pcap stream cannot be joined): when nfdecode ends,
- * nfrecv is passed another; when nfrecv ends, nfdecode reads to the end of what is there and ends too.
+ * nfrecv is passed another; when nfrecv ends, nfdecode reads to the end of what is there and ends too, and the next
+ * nfrecv, which does not wait for that, writes to the pipe of the next nfdecode.
  *
  * A capture file is read again from its beginning when any stage fails, under the same stream id, by which databases
  * know what they have stored already. */
@@ -48,8 +49,11 @@ struct pipeline {
 	bool draining;
 	bool given_up;   /* the drain took too long: nothing is started any more */
 	uint64_t drain_ends_ns; /* then what still runs is told to end, and at last made to */
-	char address[96]; /* what it listens on, with the number of workers, so that another can take over; or empty */
-	int socket_fd;   /* of a listening frontend; owned */
+	bool lost;       /* a stage failed, or said that something was lost, while it drained */
+	char address[96]; /* what it listens on, so that another can take over; or empty */
+	unsigned worker; /* from 0 on: which of the sockets on that address is its own */
+	int socket_fd;   /* of a listening frontend, until its nfrecv has ended for good; owned */
+	int next_input;  /* of the next nfdecode, which an nfrecv writes to already; -1: none */
 	uint32_t drops;  /* the kernel's count of drops on it when it became this pipeline's */
 	int outputs[2];  /* by which nfrecv gets further outputs: our end and its; -1 where it replays */
 	struct pipeline *after; /* it begins when this one has taken its last datagram; NULL: at once */
@@ -57,8 +61,9 @@ struct pipeline {
 	struct pipeline *next;
 };
 
-/* Builds the pipeline of a frontend; nothing is started. socket_fd becomes its own, -1 for a file. Returns NULL
- * without memory, after a log line, with socket_fd closed. */
+/* Builds the pipeline of a frontend: its worker-th, from 0 on, of as many as the configuration says; nothing is
+ * started. socket_fd becomes its own, -1 for a file. Returns NULL without memory, after a log line, with socket_fd
+ * closed. */
 struct pipeline *pipeline_new(const struct config *c, const struct config_frontend *f, unsigned worker, int socket_fd);
 void pipeline_free(struct pipeline *p);
 

@@ -28,8 +28,7 @@ void sockets_address(const struct config_frontend *f, char *out, size_t room)
 	const struct config_value *v = f->values;
 	*out = '\0';
 	if (f->type != FRONTEND_PCAP)
-		snprintf(out, room, "[%s]:%s/%s", v[KEY_BINDADDR].text, v[KEY_BINDPORT].text,
-			v[KEY_WORKERS].text);
+		snprintf(out, room, "[%s]:%s", v[KEY_BINDADDR].text, v[KEY_BINDPORT].text);
 }
 
 /* A passed socket of that port: a copy, since a later configuration may want it again. */
@@ -50,31 +49,40 @@ static int parse(const struct config_frontend *f, struct net_address *a)
 	return net_parse(text, a);
 }
 
-static int open_group(const struct net_address *a, uint64_t rcvbuf, unsigned workers, int *fds)
+/* The further ones, which join the first one. They are left out until it is known whether this
+ * configuration is taken: that is said again for a passed socket, which has not been told. */
+static int open_further(const struct config_frontend *f, const struct net_address *a, int *fds,
+	unsigned had, unsigned workers)
 {
-	unsigned n = 0;
-	while (n < workers && (fds[n] = net_listen_shared(a, rcvbuf)) >= 0)
+	unsigned n = had;
+	int err = net_share(fds[0]);
+	while (!err && n < workers &&
+		(fds[n] = net_listen_shared(a, f->values[KEY_RCVBUF].number)) >= 0)
 		n++;
-	if (n == workers && net_steer(fds[0], workers) == 0)
+	if (n == workers && net_steer(fds[0], had) == 0)
 		return 0;
-	while (n > 0)
+	while (n > had)
 		close(fds[--n]);
 	return ERR_IO;
 }
 
-int sockets_open(const struct config_frontend *f, int fds[static SOCKETS_WORKERS_MAX])
+static int open_first(const struct config_frontend *f, const struct net_address *a)
+{
+	int fd = copy_passed((uint16_t)f->values[KEY_BINDPORT].number);
+	return fd >= 0 ? fd : net_listen_first(a, f->values[KEY_RCVBUF].number);
+}
+
+int sockets_open(const struct config_frontend *f, int fds[static SOCKETS_WORKERS_MAX], unsigned had)
 {
 	struct net_address a;
-	uint64_t rcvbuf = f->values[KEY_RCVBUF].number;
-	unsigned workers = (unsigned)f->values[KEY_WORKERS].number;
+	unsigned workers = (unsigned)f->values[KEY_WORKERS].number, n = had;
 	int err = parse(f, &a);
-	if (!err && workers == 1) {
-		fds[0] = copy_passed((uint16_t)f->values[KEY_BINDPORT].number);
-		if (fds[0] < 0)
-			fds[0] = net_listen(&a, rcvbuf);
-		err = fds[0] < 0 ? ERR_IO : 0;
-	} else if (!err) {
-		err = open_group(&a, rcvbuf, workers, fds);
+	if (!err && !n)
+		err = (fds[n++] = open_first(f, &a)) < 0 ? ERR_IO : 0;
+	if (!err && n < workers && open_further(f, &a, fds, n, workers) != 0) {
+		err = ERR_IO;
+		if (!had)
+			close(fds[0]);
 	}
 	if (err)
 		log_error("frontends.%s: address %s port %s cannot be listened on", f->name,

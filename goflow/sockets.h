@@ -13,11 +13,12 @@
  * ERR_SYNTAX after a log line. */
 int sockets_passed(void);
 
-/* What a frontend listens on and by how many, as text. */
+/* What a frontend listens on, as text. */
 void sockets_address(const struct config_frontend *f, char *out, size_t room);
 
-/* Opens a frontend's sockets, one a worker: a passed one where its port is that of the frontend and there is one
- * worker. Returns 0 and fds[0 .. workers), which the caller owns; or ERR_IO after a log line. */
-int sockets_open(const struct config_frontend *f, int fds[static SOCKETS_WORKERS_MAX]);
+/* Opens a frontend's sockets, one a worker, where fds[0 .. had) are there already: the first one is a passed one if
+ * there is one of its port. Those that are new get no datagrams before net_steer. Returns 0; or ERR_IO after a log
+ * line, with the new ones closed. */
+int sockets_open(const struct config_frontend *f, int fds[static SOCKETS_WORKERS_MAX], unsigned had);
 
 #endif

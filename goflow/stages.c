@@ -45,8 +45,8 @@ int stage_spec_ended(const struct stage_spec *s)
 void stage_begin(
 	struct stage_spec *s, const char *program, const struct config *c, const char *pipeline)
 {
-	static const char *const kept[] = {
-		"TZ", "LANG", "LC_ALL", "HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS"};
+	static const char *const kept[] = {"TZ", "LANG", "LC_ALL", "HOME", "TMPDIR", "ASAN_OPTIONS",
+		"UBSAN_OPTIONS", "GOFLOW_CONFINE"};
 	char folder[4096];
 	snprintf(s->program, sizeof s->program, "%s", program);
 	stage_argument(s, program, NULL);
@@ -110,6 +110,8 @@ int stage_decoder(struct stage_spec *s, const struct config *c, const struct con
 	stage_begin(s, "nfdecode", c, pipeline);
 	if (wants_frames_by_exporter(c, f))
 		stage_argument(s, "--by-exporter", NULL);
+	if (c->values[KEY_EXPORTERS].text)
+		stage_argument(s, "--exporters", c->values[KEY_EXPORTERS].text);
 	if (stream_id)
 		stage_argument(s, "--stream-id", stream_id);
 	else

@@ -53,18 +53,18 @@ static int run_sink(const struct task *t, const struct config *c, const struct c
 {
 	struct stage_spec spec = {.argc = 0};
 	struct counters_shared *counters = counters_shared_new();
-	struct child_fds fds = {.in = -1, .out = STDOUT_FILENO};
-	int status = 0, err = counters ? stage_sink(&spec, c, b, NULL) : ERR_MEMORY;
+	struct child_fds fds = {.in = CHILD_NULL, .out = STDOUT_FILENO};
+	int status = 0, reaped = 0, err = counters ? stage_sink(&spec, c, b, NULL) : ERR_MEMORY;
 	if (!err && t->option)
 		stage_argument(&spec, t->option, NULL);
 	if (!err)
 		fds.counters = counters_shared_fd(counters);
 	pid_t pid = err ? err : child_start(&spec, &fds);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	while (pid > 0 && (reaped = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
 		;
 	stage_spec_free(&spec);
 	counters_shared_free(counters);
-	if (pid < 0 || !WIFEXITED(status))
+	if (reaped <= 0 || !WIFEXITED(status))
 		return EXIT_IO;
 	return WEXITSTATUS(status);
 }

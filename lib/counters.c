@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base.h"
+#include "lib/err.h"
 
 #define NAME_ROOM 32
 
@@ -101,6 +102,12 @@ void counters_shared_free(struct counters_shared *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	free(s);
+}
+
+int counters_shared_reset(struct counters_shared *s)
+{
+	static const struct layout zero;
+	return pwrite(s->fd, &zero, sizeof zero, 0) == (ssize_t)sizeof zero ? 0 : ERR_IO;
 }
 
 int counters_shared_fd(const struct counters_shared *s)

@@ -25,6 +25,9 @@ struct counters_shared;
 struct counters_shared *counters_shared_new(void);
 void counters_shared_free(struct counters_shared *s); /* NULL is fine */
 
+/* Zeroes it, for the next process. Returns 0, or ERR_IO with errno. */
+int counters_shared_reset(struct counters_shared *s);
+
 /* The descriptor that the stage inherits; close-on-exec until then. */
 int counters_shared_fd(const struct counters_shared *s);
 

@@ -11,7 +11,10 @@ static const struct {
 	uint16_t version;
 	int (*decode)(struct decoder *d, const struct datagram *dg, struct cursor c);
 } protocols[] = {
+	{0, sflow_decode},
+	{1, netflow1_decode},
 	{5, netflow5_decode},
+	{7, netflow7_decode},
 	{9, netflow9_decode},
 	{10, ipfix_decode},
 };
@@ -23,16 +26,19 @@ struct decoder *decoder_new(const struct decoder_config *config, decode_emit *em
 		return NULL;
 	d->emit = emit;
 	d->emit_ctx = ctx;
+	d->inner = config->inner;
+	d->scale = config->scale;
 	d->exporters = exporters_new(&(struct exporters_config){
 		.limit = config->state_max - config->wait_max,
 		.exporter_max = config->exporter_max,
 		.lifetime_ns = config->lifetime_ns,
 		.seed = config->seed,
+		.file = config->exporters,
 	});
 	d->late = late_new(config->wait_max, config->wait_ns, config->seed);
-	d->netflow5 = netflow5_template();
+	int err = netflow_fixed_new(d->fixed);
 	d->record.extras = malloc(RECORD_EXTRAS_MAX * sizeof *d->record.extras);
-	if (!d->exporters || !d->late || !d->netflow5 || !d->record.extras) {
+	if (!d->exporters || !d->late || err || !d->record.extras) {
 		decoder_free(d);
 		return NULL;
 	}
@@ -45,7 +51,7 @@ void decoder_free(struct decoder *d)
 		return;
 	late_free(d->late);
 	exporters_free(d->exporters);
-	free(d->netflow5);
+	netflow_fixed_free(d->fixed);
 	free(d->record.extras);
 	free(d);
 }

@@ -21,6 +21,9 @@ struct decoder_config {
 	uint64_t wait_ns;     /* how long they do, in time of receipt */
 	uint64_t lifetime_ns; /* how long a template is good for, in time of receipt; 0: until it is replaced */
 	uint64_t seed;        /* any number that others cannot guess */
+	bool inner;           /* of a sampled packet in a tunnel, the innermost IP packet is the flow (lib/dissect.h) */
+	bool scale;           /* multiply counters by the sampling rate, into fields of their own */
+	const struct exporters_file *exporters; /* what the user says of exporters; NULL: nothing. Borrowed */
 };
 
 #define DECODER_STATE_MAX    (64 * 1024 * 1024)
@@ -43,7 +46,7 @@ struct decode_counts {
 	uint64_t waiting;                /* datagrams with sets that wait for their templates (a gauge) */
 	uint64_t resumed;                /* datagrams whose waiting sets were read back by state_read */
 	uint64_t undecodable[ERR_COUNT]; /* datagrams by -err */
-	uint64_t flows, option_records, templates, withdrawals, reserved_sets;
+	uint64_t flows, option_records, templates, withdrawals, reserved_sets, counter_samples;
 	uint64_t wait_bytes;                     /* of data sets that wait (a gauge) */
 	uint64_t wait_bytes_hits, wait_time_hits; /* data sets given up for want of room, and for their age */
 };
@@ -53,13 +56,16 @@ const struct exporters *decoder_exporters(const struct decoder *d);
 /* What --explain wants to see; offsets are from the datagram's first byte. All of them must be set. */
 struct decode_trace {
 	void *ctx;
-	/* A set, before its contents. */
-	void (*set)(void *ctx, size_t offset, uint16_t id, size_t len, const char *what);
+	/* A set, before its contents; or a sample. */
+	void (*set)(void *ctx, size_t offset, uint32_t id, size_t len, const char *what);
 	/* A template, compiled and in force; `offset` is that of its record in the set. */
 	void (*template)(void *ctx, size_t offset, const struct template *t);
 	/* A data record: `record` NULL for an option record. */
 	void (*record)(void *ctx, size_t offset, const struct template *t, const uint8_t *p,
 		const struct field_position *pos, const struct record *record);
+	/* Of protocols without templates: one value that was read, and at last the record that they made. */
+	void (*item)(void *ctx, size_t offset, const uint8_t *p, size_t len, const char *name);
+	void (*whole)(void *ctx, const struct record *record);
 	/* Something wrong at that offset. */
 	void (*fault)(void *ctx, size_t offset, int err);
 };

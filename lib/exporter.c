@@ -59,6 +59,11 @@ void store_refund(struct exporters *all, struct exporter *e, size_t bytes)
 		e->bytes -= bytes;
 }
 
+unsigned exporter_version_bit(uint8_t version)
+{
+	return version == 105 ? 15 : version % 15;
+}
+
 static struct exporter **address_bucket(const struct exporters *all, const struct ip *a)
 {
 	return (struct exporter **)&all->exporters[hash_ip(all->config.seed, a) % STORE_BUCKETS];
@@ -79,7 +84,8 @@ static void free_exporter(struct exporters *all, struct exporter *e)
 		at = &(*at)->next;
 	*at = e->next;
 	all->usage.exporters--;
-	store_refund(all, e, sizeof *e + BLOCK_OVERHEAD);
+	store_refund(all, e, sizeof *e + BLOCK_OVERHEAD + names_bytes(e->names));
+	names_free(e->names);
 	free(e);
 }
 
@@ -175,6 +181,7 @@ static struct exporter *new_exporter(struct exporters *all, const struct ip *add
 		return NULL;
 	struct exporter **bucket = address_bucket(all, address);
 	e->address = *address;
+	e->settings = exporters_file_find(all->config.file, address);
 	e->next = *bucket;
 	*bucket = e;
 	all->usage.exporters++;
@@ -208,7 +215,7 @@ static struct domain *new_domain(
 	domain->next = *bucket;
 	*bucket = domain;
 	e->domain_count++;
-	e->versions |= (uint16_t)(1u << (version % 16));
+	e->versions |= (uint16_t)(1u << exporter_version_bit(version));
 	all->usage.domains++;
 	store_charge(all, e, size);
 	lru_add(&all->domains[e->proven], &domain->use);
@@ -265,6 +272,28 @@ void exporters_prove(struct exporters *all, struct exporter *e)
 		lru_remove(&all->domains[false], &d->use);
 		lru_add(&all->domains[true], &d->use);
 	}
+}
+
+void exporter_name_put(struct exporters *all, struct exporter *e, const struct name_key *key,
+	const struct text *text, bool evict)
+{
+	size_t before = names_bytes(e->names), more = NAMES_EMPTY_BYTES + name_bytes(text->len);
+	bool fits = e->bytes + more <= all->config.exporter_max &&
+		    all->usage.bytes + more <= all->config.limit;
+	if (!fits && !(evict && store_make_room(all, e, more)))
+		return;
+	if (!e->names)
+		e->names = names_new(all->config.seed);
+	if (e->names)
+		names_put(e->names, key, text);
+	store_refund(all, e, before);
+	store_charge(all, e, names_bytes(e->names));
+}
+
+void exporter_met(struct exporter *e, uint32_t quirks)
+{
+	for (; quirks; quirks &= quirks - 1)
+		e->quirks[__builtin_ctz(quirks)]++;
 }
 
 struct exporters_usage exporters_usage(const struct exporters *all)

@@ -11,7 +11,9 @@
 
 #include "lib/datagram.h"
 #include "lib/err.h"
+#include "lib/exporters_file.h"
 #include "lib/lru.h"
+#include "lib/names.h"
 #include "lib/sampling.h"
 #include "lib/sequence.h"
 #include "lib/template.h"
@@ -19,14 +21,17 @@
 struct exporter {
 	struct exporter *next; /* in its bucket */
 	struct ip address;
+	struct exporter_settings settings; /* what the user's file says of it */
 	struct lru domains, templates;    /* its own, by last use */
-	size_t bytes;                     /* of it, its domains, and its templates as far as it was the first to announce them */
+	size_t bytes;                     /* of it, its domains, names, and the templates that it was the first to announce */
 	bool proven;                      /* it sent a record that could be decoded */
 	uint32_t domain_count, template_count;
-	uint16_t versions;                /* seen: a bit for each */
+	uint16_t versions;                /* seen: the bits of exporter_version_bit */
 	uint8_t sampling_source;          /* of its last record, and the rate; 0: none */
 	uint32_t sampling_rate;
 	struct samplers samplers;
+	struct names *names;              /* owned; NULL: it announced none */
+	uint64_t quirks[QUIRK_COUNT];     /* how often each was met */
 	struct instant last_seen;
 	uint64_t datagrams, flows, option_records;
 	uint64_t templates_evicted, template_fallbacks;
@@ -62,6 +67,7 @@ struct exporters_config {
 	size_t exporter_max;  /* bytes of one exporter's */
 	uint64_t lifetime_ns; /* of a template since it was last announced, in time of receipt; 0: for ever */
 	uint64_t seed;        /* keeps attackers from choosing buckets */
+	const struct exporters_file *file; /* what exporters do not tell of themselves; borrowed. NULL: nothing */
 };
 
 /* NULL: no memory. */
@@ -80,6 +86,17 @@ struct exporter *exporters_find(const struct exporters *all, const struct ip *ad
 
 /* A record of it could be decoded: from now on those of which none could are forgotten before it. */
 void exporters_prove(struct exporters *all, struct exporter *e);
+
+/* The bit for a version from 1 to 10 is that of its number, that of sFlow (105) is 15. */
+unsigned exporter_version_bit(uint8_t version);
+
+/* Remembers a name that an exporter announced, where there is room for it. With `evict`, which the exporter
+ * of the domain in hand alone may have, something else is forgotten for that. */
+void exporter_name_put(struct exporters *all, struct exporter *e, const struct name_key *key,
+	const struct text *text, bool evict);
+
+/* Counts each quirk of a set. */
+void exporter_met(struct exporter *e, uint32_t quirks);
 
 /* Sizes, and what the bounds did, for stats. */
 struct exporters_usage {

@@ -1,6 +1,7 @@
 #include "lib/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +29,23 @@ static const char *const level_names[] = {
 	[LOG_DEBUG] = "debug",
 };
 
+/* Where 0, 1 or 2 is closed, the next thing opened would be taken for it, and log lines go there.
+ * What takes its place can be neither read, as standard input, nor written, as the others. */
+static void hold_standard_descriptors(void)
+{
+	int fd;
+	while ((fd = open("/dev/null", O_RDONLY)) >= 0 && fd <= STDERR_FILENO)
+		if (fd == STDIN_FILENO) {
+			close(fd);
+			open("/dev/null", O_WRONLY);
+		}
+	if (fd >= 0)
+		close(fd);
+}
+
 void log_init(const char *program)
 {
+	hold_standard_descriptors();
 	const char *level = getenv(LOG_LEVEL_ENVIRONMENT);
 	settings.program = program;
 	if (level)

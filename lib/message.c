@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "lib/base.h"
+#include "lib/join.h"
 #include "lib/late.h"
+#include "lib/section.h"
 
 #define IE_SYSINIT       160
 #define FIRST_DATA_SET   256
@@ -18,6 +20,11 @@ static size_t offset_of(const struct message *m, const uint8_t *at)
 void message_share(struct message *m, enum field_id id)
 {
 	m->shared[id / 64] |= UINT64_C(1) << (id % 64);
+}
+
+void message_unshare(struct message *m, enum field_id id)
+{
+	m->shared[id / 64] &= ~(UINT64_C(1) << (id % 64));
 }
 
 #define SHARE(m, name, value)                                                                      \
@@ -39,6 +46,8 @@ void message_resume(struct message *m, struct decoder *d, const struct datagram 
 	SHARE(m, obs_domain, h->domain);
 	SHARE(m, sequence, h->sequence);
 	SHARE(m, export_time, ((struct instant){h->export_ns, h->export_digits}));
+	if (domain->exporter->settings.name.len)
+		SHARE(m, exporter_name, domain->exporter->settings.name);
 	message_sysinit(m);
 }
 
@@ -134,34 +143,25 @@ static void complete_times(struct record *r)
 	RECORD_SET(r, time_source, source);
 }
 
-#define SAMPLING_UNKNOWN 1
-#define SAMPLING_RECORD  3
-#define SAMPLING_OPTIONS 4
-
-/* The sampling rate of a record that says something about it itself: the rate, or its sampler. */
-static void complete_sampling(const struct message *m, struct record *r)
+/* The sampling rate of a record: it says something about it itself, or its interface does. */
+static void complete_sampling(const struct message *m, const struct template *t, struct record *r)
 {
-	if (record_has(r, FIELD_sampling_rate) && r->sampling_rate) {
-		RECORD_SET(r, sampling_source, SAMPLING_RECORD);
-		return;
-	}
+	uint8_t source;
+	uint32_t rate = join_rate(m->domain, t, r, &source);
 	r->present[FIELD_sampling_rate / 64] &= ~(UINT64_C(1) << (FIELD_sampling_rate % 64));
-	bool has_id = record_has(r, FIELD_sampler_id);
-	uint32_t rate = sampling_rate(
-		&m->domain->exporter->samplers, m->domain->id, has_id, has_id ? r->sampler_id : 0);
 	if (rate)
 		RECORD_SET(r, sampling_rate, rate);
-	RECORD_SET(r, sampling_source, rate ? SAMPLING_OPTIONS : SAMPLING_UNKNOWN);
+	RECORD_SET(r, sampling_source, source);
 }
 
 /* The rate that all records of a set share, when they say nothing themselves. */
-static void share_sampling(struct message *m)
+static void share_sampling(struct message *m, const struct template *t)
 {
-	const struct samplers *samplers = &m->domain->exporter->samplers;
-	uint32_t rate = sampling_rate(samplers, m->domain->id, false, 0);
+	uint8_t source;
+	uint32_t rate = join_rate(m->domain, t, NULL, &source);
 	if (rate)
 		SHARE(m, sampling_rate, rate);
-	SHARE(m, sampling_source, rate ? SAMPLING_OPTIONS : SAMPLING_UNKNOWN);
+	SHARE(m, sampling_source, source);
 }
 
 static bool shares(const struct message *m, enum field_id id)
@@ -172,7 +172,7 @@ static bool shares(const struct message *m, enum field_id id)
 static void learn_options(struct message *m, const struct template *t, const uint8_t *p)
 {
 	const struct field_position *pos = m->decoder->positions; /* of message_data */
-	sampling_learn(&m->domain->exporter->samplers, m->domain->id, t, p, pos);
+	join_learn(m->decoder->exporters, m->domain, t, p, pos);
 	for (size_t i = 0; i < t->field_count; i++)
 		if (t->fields[i].pen == 0 && t->fields[i].id == IE_SYSINIT && pos[i].len == 8)
 			m->domain->init_ms = be64(p + pos[i].offset);
@@ -188,9 +188,13 @@ static void flow_record(struct message *m, const struct template *t, const uint8
 		r->present[w] = m->shared[w] | t->present[w];
 	r->extra_count = 0;
 	plan_run(t, p, pos, r, &times);
+	if (t->section)
+		section_dissect(r, m->decoder->inner);
 	complete_times(r);
 	if (!shares(m, FIELD_sampling_source))
-		complete_sampling(m, r);
+		complete_sampling(m, t, r);
+	if (m->joins)
+		join_record(m->joins, m->domain, r);
 	m->flows++;
 	m->decoder->emit(m->decoder->emit_ctx, r);
 }
@@ -208,25 +212,53 @@ static void trace_record(struct message *m, const struct template *t, const uint
 		trace->ctx, offset_of(m, p), t, p, pos, t->options ? NULL : &m->decoder->record);
 }
 
+void message_share_done(struct message *m, const struct template *t)
+{
+	struct record *r = &m->decoder->record;
+	m->joins = join_begin(m->domain->exporter, t);
+	if (m->decoder->scale)
+		m->joins |= JOIN_SCALE;
+	memcpy(r->shared, m->shared, sizeof r->shared);
+	r->share_id++;
+}
+
+void message_blank(struct message *m)
+{
+	struct record *r = &m->decoder->record;
+	memcpy(r->present, m->shared, sizeof r->present);
+	r->extra_count = 0;
+}
+
+void message_emit(struct message *m)
+{
+	struct record *r = &m->decoder->record;
+	complete_times(r);
+	if (m->joins)
+		join_record(m->joins, m->domain, r);
+	m->flows++;
+	m->records++;
+	m->decoder->emit(m->decoder->emit_ctx, r);
+	if (m->decoder->trace)
+		m->decoder->trace->whole(m->decoder->trace->ctx, r);
+}
+
 /* What the records of this set share: the header's fields, the template, and a sampling rate. */
 static void begin_set(struct message *m, const struct template *t)
 {
-	struct record *r = &m->decoder->record;
 	bool header_says = shares(m, FIELD_sampling_source);
-	if (m->domain->version != 5)
+	if (t->id) /* else its form is the protocol's */
 		SHARE(m, template_id, t->id);
-	if (!t->own_sampling && !header_says)
-		share_sampling(m);
-	memcpy(r->shared, m->shared, sizeof r->shared);
-	r->share_id++;
+	if (!header_says && join_rate_is_shared(m->domain, t))
+		share_sampling(m, t);
+	message_share_done(m, t);
 }
 
 static void end_set(struct message *m, bool header_says)
 {
 	if (header_says)
 		return;
-	m->shared[FIELD_sampling_rate / 64] &= ~(UINT64_C(1) << (FIELD_sampling_rate % 64));
-	m->shared[FIELD_sampling_source / 64] &= ~(UINT64_C(1) << (FIELD_sampling_source % 64));
+	message_unshare(m, FIELD_sampling_rate);
+	message_unshare(m, FIELD_sampling_source);
 }
 
 void message_data(struct message *m, const struct template *t, struct cursor set)
@@ -353,9 +385,9 @@ static void take_sequence(struct message *m)
 {
 	const struct message_header *h = &m->header;
 	const struct sequence_datagram d = {
-		.unit = h->per_datagram ? SEQUENCE_DATAGRAMS : SEQUENCE_RECORDS,
+		.unit = h->unit,
 		.number = h->sequence,
-		.export_s = (uint32_t)(h->export_ns / NS_PER_S),
+		.export_s = h->export_ns ? (uint32_t)(h->export_ns / NS_PER_S) : h->uptime / 1000,
 		.uptime = h->uptime,
 		.has_uptime = h->has_uptime,
 		.exact = m->exact,

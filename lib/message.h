@@ -9,14 +9,18 @@
 
 struct late;
 
+enum fixed_form { FIXED_V1, FIXED_V5, FIXED_V7, FIXED_COUNT };
+
 struct decoder {
 	struct exporters *exporters;
 	struct late *late;
 	decode_emit *emit;
 	void *emit_ctx;
 	const struct decode_trace *trace;
+	bool inner; /* the flow of a tunnelled packet is the innermost */
+	bool scale;
 	struct decode_counts counts;
-	struct template *netflow5;                           /* its fixed record, as a template */
+	struct template *fixed[FIXED_COUNT];                 /* the records of NetFlow v1, v5 and v7 */
 	struct record record;                                /* the one being filled */
 	struct template_field defs[TEMPLATE_FIELDS_MAX];     /* of the template being read */
 	struct field_position positions[TEMPLATE_FIELDS_MAX];
@@ -27,7 +31,7 @@ struct message_header {
 	uint32_t domain, sequence;
 	uint64_t export_ns;
 	uint8_t export_digits;
-	bool per_datagram; /* sequence counts datagrams, not records */
+	enum sequence_unit unit; /* that the sequence number counts */
 	bool has_uptime;
 	uint32_t uptime;   /* the exporter's, as it stands in the header */
 };
@@ -41,6 +45,7 @@ struct message {
 	struct message_header header;
 	struct pending *pending;
 	struct plan_times times;
+	unsigned joins;               /* what join_record has to do with the records of the set in hand */
 	uint64_t shared[FIELD_WORDS]; /* fields set by the header, for all its records */
 	uint32_t records;   /* data records so far, option records included */
 	uint32_t flows;
@@ -73,6 +78,18 @@ void message_uptime(struct message *m, uint32_t uptime, uint32_t s, uint32_t ns)
 /* Marks a field of m->decoder->record, already set, as shared by the message's records. */
 void message_share(struct message *m, enum field_id id);
 
+/* Takes that back. */
+void message_unshare(struct message *m, enum field_id id);
+
+/* All that the message's records by this template share has been said; NULL: they have none. */
+void message_share_done(struct message *m, const struct template *t);
+
+/* For one: m->decoder->record becomes a new record with what is shared. */
+void message_blank(struct message *m);
+
+/* Hands it to emit, with its times completed. */
+void message_emit(struct message *m);
+
 /* Notes a fault at `at` of the datagram; the first one is the message's result. */
 void message_fault(struct message *m, const uint8_t *at, int err);
 
@@ -98,11 +115,18 @@ bool message_define(struct message *m, const uint8_t *at, uint16_t id, size_t co
 int message_end(struct message *m);
 
 /* The decoders: the cursor stands behind the version field. */
+int netflow1_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 int netflow5_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
+int netflow7_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 int netflow9_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 int ipfix_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 
-/* The fixed record of NetFlow v5 as a template; NULL: no memory. */
-struct template *netflow5_template(void);
+/* It stands behind the first half of the version, which has 4 octets. */
+int sflow_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
+
+/* The templates of the protocols whose records have a fixed form. Returns 0, or ERR_MEMORY, with those that there was
+ * memory for; netflow_fixed_free takes either. */
+int netflow_fixed_new(struct template *out[static FIXED_COUNT]);
+void netflow_fixed_free(struct template *templates[static FIXED_COUNT]);
 
 #endif

@@ -157,16 +157,28 @@ static bool is_group(const struct net_address *a)
 					    : IN6_IS_ADDR_MULTICAST(&v6->sin6_addr);
 }
 
+enum sharing {
+	ALONE,
+	FIRST, /* alone at first, in a group which others can join */
+	FURTHER,
+};
+
 /* A socket bound to the address; -1 with errno. */
-static int bound_socket(const struct net_address *a, bool shared)
+static int bound_socket(const struct net_address *a, enum sharing sharing)
 {
+	if (sharing == FIRST) { /* a group of somebody else's would take it in: is it free? */
+		int probe = bound_socket(a, ALONE);
+		if (probe < 0)
+			return -1;
+		close(probe);
+	}
 	int fd = socket(a->addr.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
 	bool v6 = a->addr.ss_family == AF_INET6, group = is_group(a);
 	if ((v6 && set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0)) ||
 		(group && set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1)) ||
-		(shared && set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1)) ||
+		(sharing != ALONE && set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1)) ||
 		bind(fd, (const struct sockaddr *)&a->addr, a->len) || (group && join(fd, a))) {
 		int why = errno;
 		close(fd);
@@ -190,12 +202,12 @@ static bool without_ipv6(const struct net_address *a, struct net_address *out)
 	return true;
 }
 
-static int open_listener(const struct net_address *a, uint64_t rcvbuf, bool shared)
+static int open_listener(const struct net_address *a, uint64_t rcvbuf, enum sharing sharing)
 {
 	struct net_address v4;
-	int fd = bound_socket(a, shared);
+	int fd = bound_socket(a, sharing);
 	if (fd < 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL) && without_ipv6(a, &v4))
-		fd = bound_socket(&v4, shared);
+		fd = bound_socket(&v4, sharing);
 	if (fd < 0) {
 		log_error("listen: %s", strerror(errno));
 		return ERR_IO;
@@ -209,12 +221,30 @@ static int open_listener(const struct net_address *a, uint64_t rcvbuf, bool shar
 
 int net_listen(const struct net_address *a, uint64_t rcvbuf)
 {
-	return open_listener(a, rcvbuf, false);
+	return open_listener(a, rcvbuf, ALONE);
+}
+
+int net_listen_first(const struct net_address *a, uint64_t rcvbuf)
+{
+	int fd = open_listener(a, rcvbuf, FIRST);
+	if (fd >= 0 && net_steer(fd, 1) == 0 && set_int(fd, SOL_SOCKET, SO_REUSEPORT, 0) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return ERR_IO;
+}
+
+int net_share(int fd)
+{
+	if (set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) == 0)
+		return 0;
+	log_error("sharing a port: %s", strerror(errno));
+	return ERR_IO;
 }
 
 int net_listen_shared(const struct net_address *a, uint64_t rcvbuf)
 {
-	return open_listener(a, rcvbuf, true);
+	return open_listener(a, rcvbuf, FURTHER);
 }
 
 static bool is_datagram_socket(int fd)

@@ -23,7 +23,15 @@ int net_parse(const char *text, struct net_address *out);
  * 0.0.0.0. Returns the descriptor, or ERR_IO after a log line. */
 int net_listen(const struct net_address *a, uint64_t rcvbuf);
 
-/* The same for one of several sockets that share the port (SO_REUSEPORT), among which the kernel distributes. */
+/* The same for the first of several sockets that may come to share the port (SO_REUSEPORT). It is alone until
+ * net_share, and gets all datagrams until net_steer says otherwise. */
+int net_listen_first(const struct net_address *a, uint64_t rcvbuf);
+
+/* Lets further sockets share the port of that one; of one that is not by net_listen_first too, but then the kernel
+ * gives datagrams to all of them as they come. Returns 0, or ERR_IO after a log line. */
+int net_share(int fd);
+
+/* Opens one that shares the port of others, among which the kernel distributes. */
 int net_listen_shared(const struct net_address *a, uint64_t rcvbuf);
 
 /* Has the kernel give all datagrams of one source address to the same of the n sockets that share a port, counted in

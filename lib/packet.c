@@ -1,6 +1,5 @@
 #include "lib/packet.h"
 
-#include "lib/cursor.h"
 #include "lib/err.h"
 
 #define ETHERTYPE_IPV4 0x0800
@@ -20,7 +19,7 @@ enum protocol {
 	PROTOCOL_SHIM6 = 140,
 };
 
-static bool is_vlan(uint16_t ethertype)
+bool packet_is_vlan(uint16_t ethertype)
 {
 	/* 802.1Q, 802.1ad, and the two numbers that QinQ had before 802.1ad */
 	return ethertype == 0x8100 || ethertype == 0x88a8 || ethertype == 0x9100 ||
@@ -30,7 +29,7 @@ static bool is_vlan(uint16_t ethertype)
 /* Passes over VLAN tags behind an Ethertype; 0 if IP follows. */
 static int ethertype_ip(struct cursor *c, uint16_t ethertype)
 {
-	for (unsigned tags = 0; is_vlan(ethertype); tags++) {
+	for (unsigned tags = 0; packet_is_vlan(ethertype); tags++) {
 		if (tags == VLAN_TAGS_MAX)
 			return ERR_NOT_IP;
 		cursor_take(c, 2);
@@ -125,8 +124,8 @@ static int read_ipv4(struct cursor *c, struct packet *out)
 	return 0;
 }
 
-/* The length of the extension header at c (RFC 8200, 4; RFC 4302, 2.2 for AH), without moving. */
-static uint32_t extension_length(struct cursor c, uint8_t protocol)
+/* RFC 8200, 4; RFC 4302, 2.2 for AH */
+uint32_t packet_extension_length(struct cursor c, uint8_t protocol)
 {
 	cursor_take(&c, 1);
 	uint32_t units = cursor_u8(&c);
@@ -167,7 +166,7 @@ int packet_extensions(struct packet *p)
 	uint32_t sent = p->sent_len;
 
 	while (p->v6 && !p->fragment && packet_is_extension(p->protocol)) {
-		uint32_t length = extension_length(c, p->protocol);
+		uint32_t length = packet_extension_length(c, p->protocol);
 		const uint8_t *h = cursor_take(&c, length);
 		if (!h)
 			return p->len < p->sent_len ? ERR_TRUNCATED : ERR_BAD_PACKET;

@@ -2,6 +2,7 @@
 #ifndef GOFLOW_PACKET_H
 #define GOFLOW_PACKET_H
 
+#include "lib/cursor.h"
 #include "lib/datagram.h"
 
 /* The link types that are understood, as numbered in pcap files (LINKTYPE_*). */
@@ -44,6 +45,13 @@ int packet_extensions(struct packet *p);
 
 /* Is a protocol number that of an IPv6 extension header that packet_extensions passes over? */
 bool packet_is_extension(uint8_t protocol);
+
+/* The octets of the extension header of that number at c, by its own length field; where not even that is there, the
+ * least that it can have. */
+uint32_t packet_extension_length(struct cursor c, uint8_t protocol);
+
+/* Does a VLAN tag follow this Ethertype (IEEE 802.1Q, and the numbers that stacked tags had before)? */
+bool packet_is_vlan(uint16_t ethertype);
 
 /* Reads the UDP header of a whole (not fragmented, or reassembled) packet; d->received is left
  * alone. d->data borrows from p->payload. Returns 0, ERR_NOT_UDP, ERR_TRUNCATED or ERR_BAD_PACKET.

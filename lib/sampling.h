@@ -10,27 +10,58 @@
 
 #define SAMPLERS_MAX 32 /* remembered for an exporter; the oldest is overwritten */
 
+/* What a rate holds for. */
+enum sampler_of {
+	SAMPLER_OF_ALL,       /* the domain */
+	SAMPLER_OF_ID,        /* flows with that sampler or selector id */
+	SAMPLER_OF_TEMPLATE,  /* records of that template */
+	SAMPLER_OF_INTERFACE, /* flows by that interface */
+	SAMPLER_OF_COUNT
+};
+
 struct sampler {
 	uint32_t domain;
-	bool has_id;  /* announced with a sampler or selector id; else it is the domain's only one */
-	uint64_t id;
+	uint8_t of;    /* enum sampler_of */
+	uint64_t id;   /* of sampler, template or interface */
 	uint32_t rate; /* 1 in this many; >= 1 */
 };
 
 struct samplers {
-	uint32_t count; /* ever learnt; the slot is that modulo SAMPLERS_MAX */
+	uint32_t count;    /* ever learnt; the slot is that modulo SAMPLERS_MAX */
+	bool by_interface; /* rates of interfaces were among them */
 	struct sampler list[SAMPLERS_MAX];
 };
 
 /* Learns from one option record: p and pos as plan_run has them. Takes the elements 34, 50, 305 with 306
- * (one packet in (305 + 306) / 305), 309 with 310 (310 / 309), 48 and 302. A rate that is not a
- * whole number from 1 on, or does not fit 32 bits, is none. */
-void sampling_learn(struct samplers *all, uint32_t domain, const struct template *t, const uint8_t *p,
-	const struct field_position *pos);
+ * (one packet in (305 + 306) / 305), 309 with 310 (310 / 309); and, for what it holds, 48, 302, a template
+ * (145, or v9's scope), an interface (10, 14, or v9's scope) and a domain (149, as a scope). Rates of the
+ * two pairs that are not whole are rounded: no whole number is nearer, and unknown is further away. A rate
+ * of 0, below 1 or over 32 bits, and a record whose mode (35, 49) is none that exists, are passed over.
+ * `little_endian`: this exporter sends 34 and 50 so. Returns the set of quirks that it met. */
+uint32_t sampling_learn(struct samplers *all, uint32_t domain, const struct template *t, const uint8_t *p,
+	const struct field_position *pos, bool little_endian);
 
-/* The rate for a flow of that domain, without or with a sampler id; 0: unknown. Looks in this order: the
- * same domain, the whole exporter; for an id that was never announced, if it is 0, the exporter's last
- * sampler; without an id, the exporter's only one. */
-uint32_t sampling_rate(const struct samplers *all, uint32_t domain, bool has_id, uint64_t id);
+/* A flow, as far as its sampling goes. */
+struct sampled {
+	uint32_t domain;
+	uint16_t template_id;
+	bool has_id;
+	uint64_t id;                /* of its sampler */
+	uint32_t interfaces[2];     /* the one that it was seen at first; 0: none */
+};
+
+/* The rate for that flow, the first that is known of: its sampler in its domain, then in any; its template's;
+ * its interface's; its domain's; any domain's. For a sampler id of 0 that was never announced, the
+ * exporter's last one; for a flow without one, the exporter's only one. 0: unknown. Sets *quirks, a
+ * set, where that was a guess. */
+uint32_t sampling_rate(const struct samplers *all, const struct sampled *flow, uint32_t *quirks);
+
+/* The rate by 305 with 306 or 309 with 310 among a record's own extras; 0: none. */
+uint32_t sampling_of_extras(const struct record *r);
+
+/* A sampling interval as it was meant: the bytes of 34 or 50, of which there are len, the other way round if
+ * `little_endian`, or if it is plausible so alone: it is over 1 in 16 million, but not the other way
+ * round. Adds to *quirks. */
+uint64_t sampling_interval(uint64_t v, size_t len, bool little_endian, uint32_t *quirks);
 
 #endif

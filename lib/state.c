@@ -144,23 +144,40 @@ static void put_domains(struct writing *w, const struct exporters *all)
 	free(w->templates);
 }
 
+/* The one that was announced longest ago first. */
+static void put_names(struct writing *w, const struct names *names, uint32_t of)
+{
+	struct bytes *b = w->out;
+	bytes_uint(b, names_count(names), 4);
+	for (const struct name *n = names_oldest(names); n; n = n->newer) {
+		size_t from = b->len;
+		bytes_uint(b, n->key.kind, 1);
+		bytes_uint(b, n->key.domain, 4);
+		bytes_uint(b, n->key.id, 8);
+		bytes_uint(b, n->text.len, 2);
+		bytes_put(b, n->text.p, n->text.len);
+		imprint(w, from, of);
+	}
+}
+
 static bool put_exporter(void *ctx, const struct exporter *e)
 {
 	struct writing *w = ctx;
 	struct bytes *b = w->out;
 	const struct samplers *s = &e->samplers;
 	size_t from = b->len;
-	if (!s->count)
+	if (!s->count && !names_count(e->names))
 		return true;
 	bytes_put(b, e->address.b, sizeof e->address.b);
 	bytes_uint(b, s->count, 4);
 	for (uint32_t i = 0; i < s->count && i < SAMPLERS_MAX; i++) {
 		bytes_uint(b, s->list[i].domain, 4);
-		bytes_uint(b, s->list[i].has_id, 1);
+		bytes_uint(b, s->list[i].of, 1);
 		bytes_uint(b, s->list[i].id, 8);
 		bytes_uint(b, s->list[i].rate, 4);
 	}
-	imprint(w, from, 0);
+	uint32_t crc = imprint(w, from, 0);
+	put_names(w, e->names, crc);
 	w->count++;
 	return true;
 }
@@ -299,23 +316,52 @@ static int get_domain(struct reading *r)
 	return err;
 }
 
+static int get_samplers(struct cursor *c, struct samplers *s)
+{
+	uint32_t count = cursor_u32(c);
+	*s = (struct samplers){.count = count};
+	for (uint32_t i = 0; i < count && i < SAMPLERS_MAX && cursor_ok(c); i++) {
+		s->list[i].domain = cursor_u32(c);
+		s->list[i].of = cursor_u8(c);
+		s->list[i].id = cursor_u64(c);
+		s->list[i].rate = cursor_u32(c);
+		if (s->list[i].of >= SAMPLER_OF_COUNT)
+			return ERR_STATE_DAMAGED;
+		s->by_interface |= s->list[i].of == SAMPLER_OF_INTERFACE;
+	}
+	return cursor_ok(c) ? 0 : ERR_STATE_DAMAGED;
+}
+
+/* e NULL: passed over. */
+static int get_name(struct decoder *d, struct cursor *c, struct exporter *e)
+{
+	struct name_key key = {.kind = cursor_u8(c)};
+	key.domain = cursor_u32(c);
+	key.id = cursor_u64(c);
+	uint16_t len = cursor_u16(c);
+	const uint8_t *text = cursor_take(c, len);
+	if (!text || key.kind >= NAME_KINDS || len == 0 || len > NAME_MAX_LEN)
+		return ERR_STATE_DAMAGED;
+	if (e)
+		exporter_name_put(
+			d->exporters, e, &key, &(struct text){(const char *)text, len}, false);
+	return 0;
+}
+
 /* An exporter whose domains found no room is passed over. */
 static int get_exporter(struct reading *r)
 {
 	struct cursor *c = &r->c;
-	struct samplers passed_over = {.count = 0};
+	struct samplers samplers;
 	struct ip address = get_address(c);
 	struct exporter *e = exporters_find(r->decoder->exporters, &address);
-	struct samplers *s = e ? &e->samplers : &passed_over;
-	uint32_t count = cursor_u32(c);
-	s->count = count;
-	for (uint32_t i = 0; i < count && i < SAMPLERS_MAX && cursor_ok(c); i++) {
-		s->list[i].domain = cursor_u32(c);
-		s->list[i].has_id = cursor_u8(c);
-		s->list[i].id = cursor_u64(c);
-		s->list[i].rate = cursor_u32(c);
-	}
-	return cursor_ok(c) ? 0 : ERR_STATE_DAMAGED;
+	int err = get_samplers(c, e ? &e->samplers : &samplers);
+	uint32_t names = cursor_u32(c);
+	if (!cursor_ok(c))
+		return ERR_STATE_DAMAGED;
+	while (names-- && !err)
+		err = get_name(r->decoder, c, e);
+	return err;
 }
 
 static int get_list(struct reading *r, int (*get)(struct reading *r))

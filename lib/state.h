@@ -4,8 +4,8 @@
  * All integers are big-endian. A header: "GFSTATE" and a zero byte, version (4 bytes), length of what
  * follows the header (8), CRC-32C over all of the header before it and what follows it (4). Then four lists,
  * each behind its number of entries (4): definitions of templates; domains with their templates, by the
- * number of their definitions, the least recently used first; exporters with their samplers; waiting data sets in
- * their order. Counters are of a run, not state. */
+ * number of their definitions, the least recently used first; exporters with their samplers and names; waiting data
+ * sets in their order. Counters are of a run, not state. */
 #ifndef GOFLOW_STATE_H
 #define GOFLOW_STATE_H
 

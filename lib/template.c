@@ -5,9 +5,12 @@
 
 #include "lib/base.h"
 #include "lib/err.h"
+#include "lib/section.h"
 
-#define IE_SYSINIT 160
-#define NOBODY     UINT16_MAX
+#define IE_SYSINIT      160
+#define IE_PACKET_SPACE 306
+#define IE_POPULATION   310
+#define NOBODY          UINT16_MAX
 
 /* Which template field fills which record field. */
 struct claims {
@@ -191,6 +194,14 @@ static bool same_element(const struct template_field *a, const struct template_f
 	return a->id == b->id && a->pen == b->pen;
 }
 
+static bool has_section(const struct template *t)
+{
+	for (size_t i = 0; i < t->field_count && !t->options; i++)
+		if (section_element(t->fields[i].pen, t->fields[i].id))
+			return true;
+	return false;
+}
+
 /* A template field on its way into the order in which extras stand. */
 struct place {
 	struct template_field field;
@@ -267,6 +278,17 @@ static void add_extras(struct template *t, const bool *claimed)
 	}
 }
 
+/* Whether records tell their rate by samplingPacketSpace or samplingPopulation, which take another
+ * element beside them. */
+static bool has_sampling_pair(const struct template *t)
+{
+	for (size_t i = 0; i < t->field_count; i++)
+		if (t->fields[i].pen == 0 &&
+			(t->fields[i].id == IE_PACKET_SPACE || t->fields[i].id == IE_POPULATION))
+			return true;
+	return false;
+}
+
 static void set_offsets(struct template *t)
 {
 	uint32_t offsets[TEMPLATE_FIELDS_MAX], offset = 0;
@@ -318,8 +340,9 @@ static void make_plan(struct template *t)
 	stake_claims(&claims, t->fields, t->field_count);
 	add_claims(t, &claims, claimed);
 	order_steps(t);
-	t->own_sampling =
-		claims.by[FIELD_sampling_rate] != NOBODY || claims.by[FIELD_sampler_id] != NOBODY;
+	t->own_sampling = claims.by[FIELD_sampling_rate] != NOBODY ||
+			  claims.by[FIELD_sampler_id] != NOBODY || has_sampling_pair(t);
+	t->section = has_section(t);
 	add_extras(t, claimed);
 	set_offsets(t);
 }

@@ -13,6 +13,7 @@
 #define TEMPLATE_EMPTY_MAX  16         /* fields of no length: a record of few octets must not hold many fields */
 #define PEN_SCOPE           0xffffffff /* the scope types of NetFlow v9 (RFC 3954, 6.1) are no elements */
 #define PEN_PADDING         0xfffffffe /* octets that mean nothing, in templates of id 0: those of no exporter */
+#define PADDING_ROUTER      1          /* but for the router that NetFlow v7 names, which is no element */
 
 #define RECORD_EXTRAS_MAX   (TEMPLATE_FIELDS_MAX + FIELD_COUNT) /* of a record that a plan filled */
 
@@ -56,6 +57,7 @@ struct template {
 	bool options;
 	bool own_sampling;    /* its records tell their sampling rate or sampler */
 	bool variable;        /* holds fields of variable length */
+	bool section;         /* its flow records hold part of a packet */
 	uint32_t record_len;  /* exact; the least, if variable; never 0 */
 	uint32_t bytes;       /* that it occupies, BLOCK_OVERHEAD included */
 	uint64_t present[FIELD_WORDS];   /* what every record will have */

@@ -2,13 +2,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base.h"
 #include "lib/doc.h"
 #include "lib/log.h"
-
-#define TOLD_MAX 256
 
 /* Is it the one that is named? */
 static bool is_named(const json_t *doc, const char *stage)
@@ -70,21 +69,24 @@ static int print_answers(const json_t *docs, const json_t *answers, const char *
 int control_send(
 	const struct where *where, const json_t *docs, const char *request, const char *stage)
 {
-	const char *sockets[TOLD_MAX];
+	const char **sockets = calloc(json_array_size(docs) + 1, sizeof *sockets);
 	struct where told = {sockets, 0, where->patience_ms, false};
 	json_t *answers;
-	for (size_t i = 0; i < json_array_size(docs) && told.count < TOLD_MAX; i++)
+	int code = EXIT_IO;
+	if (!sockets)
+		return code;
+	for (size_t i = 0; i < json_array_size(docs); i++)
 		if (is_meant(docs, json_array_get(docs, i), request, stage))
 			sockets[told.count++] = doc_text(json_array_get(docs, i), "socket");
 	if (!told.count) {
 		log_error("found %s%s, expected one of the stages that run",
 			stage ? "no stage " : "no stage at the front of a pipeline",
 			stage ? stage : "");
-		return EXIT_SERVER;
+		code = EXIT_SERVER;
+	} else if (survey(&told, request, &answers) == 0) {
+		code = print_answers(docs, answers, request);
+		json_decref(answers);
 	}
-	if (survey(&told, request, &answers))
-		return EXIT_IO;
-	int code = print_answers(docs, answers, request);
-	json_decref(answers);
+	free(sockets);
 	return code;
 }

@@ -6,6 +6,7 @@
 #include "lib/cursor.h"
 #include "lib/elements.h"
 #include "lib/err.h"
+#include "lib/jsonl.h"
 #include "lib/jsontext.h"
 
 #define BYTES_SHOWN 16 /* of a field, in hex */
@@ -15,6 +16,11 @@ struct header_field {
 	uint8_t len;
 };
 
+static const struct header_field netflow1_header[] = {{"version", 2}, {"count", 2},
+	{"sysUptime", 4}, {"unix_secs", 4}, {"unix_nsecs", 4}, {NULL, 0}};
+static const struct header_field netflow7_header[] = {{"version", 2}, {"count", 2},
+	{"sysUptime", 4}, {"unix_secs", 4}, {"unix_nsecs", 4}, {"flow_sequence", 4},
+	{"reserved", 4}, {NULL, 0}};
 static const struct header_field netflow5_header[] = {{"version", 2}, {"count", 2},
 	{"sysUptime", 4}, {"unix_secs", 4}, {"unix_nsecs", 4}, {"flow_sequence", 4},
 	{"engine_type", 1}, {"engine_id", 1}, {"sampling", 2}, {NULL, 0}};
@@ -22,12 +28,26 @@ static const struct header_field netflow9_header[] = {{"version", 2}, {"count", 
 	{"sysUptime", 4}, {"unix_secs", 4}, {"sequence", 4}, {"source_id", 4}, {NULL, 0}};
 static const struct header_field ipfix_header[] = {{"version", 2}, {"length", 2}, {"exportTime", 4},
 	{"sequence", 4}, {"observationDomainId", 4}, {NULL, 0}};
+static const struct header_field sflow_header[] = {{"version", 4}, {"agent_address_type", 4},
+	{"agent_address", 4}, {"sub_agent_id", 4}, {"sequence_number", 4}, {"uptime", 4},
+	{"num_samples", 4}, {NULL, 0}};
+static const struct header_field sflow_header6[] = {{"version", 4}, {"agent_address_type", 4},
+	{"agent_address", 16}, {"sub_agent_id", 4}, {"sequence_number", 4}, {"uptime", 4},
+	{"num_samples", 4}, {NULL, 0}};
 static const struct header_field unknown_header[] = {{"version", 2}, {NULL, 0}};
 
-static const struct header_field *header_of(uint16_t version)
+static const struct header_field *header_of(struct cursor c)
 {
+	uint16_t version = cursor_u16(&c);
+	uint16_t low = cursor_u16(&c);
 	switch (version) {
+	case 0:
+		if (!cursor_ok(&c) || low != 5)
+			return unknown_header;
+		return cursor_u32(&c) == 2 ? sflow_header6 : sflow_header;
+	case 1: return netflow1_header;
 	case 5: return netflow5_header;
+	case 7: return netflow7_header;
 	case 9: return netflow9_header;
 	case 10: return ipfix_header;
 	default: return unknown_header;
@@ -45,15 +65,16 @@ static const char *hex_of(const uint8_t *p, size_t len, char out[static 2 * BYTE
 static void explain_header(struct output *o, const struct datagram *d)
 {
 	struct cursor c = cursor_over(d->data, d->len);
-	struct cursor peek = c;
-	for (const struct header_field *f = header_of(cursor_u16(&peek)); f->name; f++) {
+	for (const struct header_field *f = header_of(c); f->name; f++) {
 		size_t offset = (size_t)(c.p - d->data);
 		const uint8_t *p = cursor_take(&c, f->len);
 		char hex[2 * BYTES_SHOWN + 4];
 		if (!p)
 			return;
-		output_text(o, "  %5zu  %-32s %-24s %llu\n", offset, hex_of(p, f->len, hex),
-			f->name, (unsigned long long)be_uint(p, f->len));
+		output_text(o, "  %5zu  %-32s %-24s", offset, hex_of(p, f->len, hex), f->name);
+		if (f->len <= 8)
+			output_text(o, " %llu", (unsigned long long)be_uint(p, f->len));
+		output_text(o, "\n");
 	}
 }
 
@@ -78,7 +99,7 @@ void explain_result(struct output *o, int err)
 		output_text(o, "  = decoded\n");
 }
 
-static void set(void *o, size_t offset, uint16_t id, size_t len, const char *what)
+static void set(void *o, size_t offset, uint32_t id, size_t len, const char *what)
 {
 	output_text(o, "  %5zu  set %u, %zu octets: %s\n", offset, id, len, what);
 }
@@ -110,7 +131,7 @@ static const char *name_of(const struct template_field *f, char out[static ELEME
 	if (f->pen == PEN_SCOPE)
 		return scopes[f->id < LEN(scopes) ? f->id : 0];
 	if (f->pen == PEN_PADDING)
-		return "(padding)";
+		return f->id == PADDING_ROUTER ? "router_sc" : "(padding)";
 	element_name(f->pen, f->id, out);
 	return out;
 }
@@ -161,6 +182,22 @@ static void record(void *o, size_t offset, const struct template *t, const uint8
 	}
 }
 
+static void item(void *o, size_t offset, const uint8_t *p, size_t len, const char *name)
+{
+	char hex[2 * BYTES_SHOWN + 4];
+	output_text(o, "  %5zu  %-32s %-24s", offset, hex_of(p, len, hex), name);
+	if (len == 4)
+		output_text(o, " %u", be32(p));
+	output_text(o, "\n");
+}
+
+static void whole(void *o, const struct record *r)
+{
+	static char line[JSONL_LINE_MAX];
+	size_t len = jsonl_write(r, line, sizeof line);
+	output_text(o, "         -> %.*s", (int)len, line);
+}
+
 static void fault(void *o, size_t offset, int err)
 {
 	output_text(o, "  %5zu  ! %s\n", offset, err_sentence(err));
@@ -168,6 +205,11 @@ static void fault(void *o, size_t offset, int err)
 
 void explain_trace(struct output *o, struct decode_trace *trace)
 {
-	*trace = (struct decode_trace){
-		.ctx = o, .set = set, .template = template, .record = record, .fault = fault};
+	*trace = (struct decode_trace){.ctx = o,
+		.set = set,
+		.template = template,
+		.record = record,
+		.fault = fault,
+		.item = item,
+		.whole = whole};
 }

@@ -20,10 +20,13 @@
 enum {
 	OPT_EXPLAIN = 256,
 	OPT_BY_EXPORTER,
+	OPT_INNER,
 	OPT_STREAM_ID,
 	OPT_STATE,
 	OPT_STATE_MAX,
 	OPT_STATS,
+	OPT_EXPORTERS,
+	OPT_SCALE,
 	OPT_EXPORTER_MAX,
 	OPT_TEMPLATE_LIFETIME,
 	OPT_WAIT_BYTES,
@@ -36,6 +39,9 @@ static const struct opt options[] = {
 	{OPT_EXPLAIN, "explain", NULL, "tell what each datagram holds, byte by byte"},
 	{OPT_BY_EXPORTER, "by-exporter", NULL,
 		"cut a frame where the exporter changes, so that each has records of one"},
+	{OPT_INNER, "inner", NULL, "of a sampled packet in a tunnel, take the innermost IP packet"},
+	{OPT_EXPORTERS, "exporters", "FILE", "names of exporters, their sampling and quirks"},
+	{OPT_SCALE, "scale", NULL, "add counters that are multiplied by the sampling rate"},
 	{OPT_STREAM_ID, "stream-id", "HEX",
 		"32 hex digits: number the stream so, cut frames by count alone"},
 	{OPT_STATE, "state", "FILE", "keep what is remembered of exporters in it between runs"},
@@ -51,10 +57,10 @@ static const struct opt options[] = {
 
 struct config {
 	enum output_form form;
-	bool has_id, by_exporter, has_wait_bytes;
+	bool has_id, by_exporter, inner, scale, has_wait_bytes;
 	struct stream_id id;
 	uint64_t state_max, exporter_max, wait_bytes, wait_ns, lifetime_ns;
-	const char *stats, *state;
+	const char *stats, *state, *exporters;
 };
 
 static int parse_stream_id(const char *text, struct stream_id *id)
@@ -71,7 +77,10 @@ static int set_option(struct config *c, int id, const char *arg)
 	case 'j': c->form = OUTPUT_JSON; return 0;
 	case OPT_EXPLAIN: c->form = OUTPUT_EXPLAIN; return 0;
 	case OPT_BY_EXPORTER: c->by_exporter = true; return 0;
+	case OPT_INNER: c->inner = true; return 0;
 	case OPT_STREAM_ID: c->has_id = true; return parse_stream_id(arg, &c->id);
+	case OPT_EXPORTERS: c->exporters = arg; return 0;
+	case OPT_SCALE: c->scale = true; return 0;
 	case OPT_STATE: c->state = arg; return 0;
 	case OPT_STATE_MAX:
 		return opt_size("state-max", arg, 1024 * 1024, UINT64_C(1) << 40, &c->state_max);
@@ -261,14 +270,30 @@ static enum exit_code finish(struct nfdecode *n, const struct stats_source *sour
 	return code;
 }
 
+static void complain(void *path, unsigned line, unsigned column, const char *what)
+{
+	if (line)
+		log_error("%s:%u:%u: %s", (const char *)path, line, column, what);
+	else
+		log_error("%s: %s", (const char *)path, what);
+}
+
 static int start(struct nfdecode *n, const struct config *c)
 {
+	if (c->exporters) {
+		n->exporters = exporters_file_load(c->exporters, complain, (void *)c->exporters);
+		if (!n->exporters)
+			return ERR_CONFIG;
+	}
 	struct decoder_config dc = {
 		.state_max = c->state_max,
 		.exporter_max = c->exporter_max,
 		.wait_max = c->wait_bytes,
 		.wait_ns = c->wait_ns,
 		.lifetime_ns = c->lifetime_ns,
+		.inner = c->inner,
+		.exporters = n->exporters,
+		.scale = c->scale,
 	};
 	if (getrandom(&dc.seed, sizeof dc.seed, 0) < 0)
 		dc.seed = monotonic_ns();
@@ -292,6 +317,7 @@ static void stop(struct nfdecode *n)
 	pcapio_reader_free(n->reader);
 	defrag_free(n->defrag);
 	decoder_free(n->decoder);
+	exporters_file_free(n->exporters);
 }
 
 int main(int argc, char **argv)
@@ -311,7 +337,7 @@ int main(int argc, char **argv)
 		if (err == ERR_MEMORY)
 			log_error("%s", err_sentence(err));
 		stop(&n);
-		return EXIT_IO;
+		return err == ERR_CONFIG ? EXIT_CONFIG : EXIT_IO;
 	}
 	if (c.form == OUTPUT_EXPLAIN) {
 		explain_trace(&n.output, &trace);

@@ -96,6 +96,7 @@ struct nfdecode {
 	struct defrag *defrag;
 	struct pcapio_reader *reader;
 	struct keep keep;
+	struct exporters_file *exporters; /* --exporters; NULL: not given */
 	bool busy; /* a datagram is being decoded, its records perhaps waiting for the reader */
 	uint64_t *counts; /* COUNTERS of them */
 	uint64_t lag_ms;             /* from receipt to decoding, of the last packet */

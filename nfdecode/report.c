@@ -144,7 +144,7 @@ static json_t *versions_of(const struct exporter *e)
 	json_t *versions = json_array();
 	for (unsigned v = 1; v < 16; v++)
 		if (e->versions >> v & 1)
-			json_array_append_new(versions, json_integer(v));
+			json_array_append_new(versions, json_integer(v == 15 ? 105 : v));
 	return versions;
 }
 

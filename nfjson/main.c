@@ -15,8 +15,9 @@
 #include "lib/opt.h"
 #include "lib/stage.h"
 
-#define LINES_FULL (256 * 1024)
-#define LINES_ROOM (LINES_FULL + JSONL_LINE_MAX)
+#define LINES_FULL    (256 * 1024)
+#define LINES_ROOM    (LINES_FULL + JSONL_LINE_MAX)
+#define LOCK_RETRY_MS 2
 
 enum { OPT_STATS = 256 };
 
@@ -86,11 +87,39 @@ static void refresh(void *self)
 	n->counts[COUNT_BAD_LINES] = c.bad_lines;
 }
 
+/* Several may write to one output, as those of goflow's pipelines do: whole lines, one at a time.
+ * What cannot be locked is written without. Returns 0, ERR_STOPPED or ERR_IO. */
+static int lock_output(struct nfjson *n)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	while (fcntl(n->out.fd, F_SETLK, &whole) != 0 && (errno == EAGAIN || errno == EACCES)) {
+		if (stage_expired(&n->stage))
+			return ERR_STOPPED;
+		if (stage_wait(&n->stage, NULL, 0, LOCK_RETRY_MS) < 0)
+			return ERR_IO;
+	}
+	return 0;
+}
+
+static void unlock_output(struct nfjson *n)
+{
+	int why = errno;
+	struct flock whole = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+	fcntl(n->out.fd, F_SETLK, &whole);
+	errno = why;
+}
+
 /* Writes what is in hand. Returns 0 or a code of stage_write. */
 static int flush(struct nfjson *n)
 {
 	size_t written;
-	int err = stage_write(&n->stage, &n->out, n->lines, n->used, &written);
+	if (!n->used)
+		return 0;
+	int err = lock_output(n);
+	if (err)
+		return err;
+	err = stage_write(&n->stage, &n->out, n->lines, n->used, &written);
+	unlock_output(n);
 	if (err)
 		return err;
 	n->counts[COUNT_WRITTEN] += n->pending;
@@ -242,6 +271,29 @@ static int open_or(const char *name, int flags, int standard)
 	return fd;
 }
 
+/* A file that ends inside a line, as one does whose writer was killed: the line is ended, so that
+ * the next one is whole. Returns 0 or ERR_IO. */
+static int end_torn_line(const char *name, int out)
+{
+	char last = '\n';
+	if (!name || !is_file(out))
+		return 0;
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0; /* who may write may not read it */
+	off_t end = lseek(fd, 0, SEEK_END);
+	if (end > 0 && pread(fd, &last, 1, end - 1) == 1 && last != '\n') {
+		log_warn("%s: its last line is torn offset=%lld", name, (long long)end);
+		if (write(out, "\n", 1) != 1)
+			end = -1;
+	}
+	close(fd);
+	if (end >= 0)
+		return 0;
+	log_error("%s: %s", name, strerror(errno));
+	return ERR_IO;
+}
+
 int main(int argc, char **argv)
 {
 	static struct nfjson n;
@@ -253,7 +305,7 @@ int main(int argc, char **argv)
 		return ended - 1;
 	n.in = open_or(n.from, O_RDONLY, STDIN_FILENO);
 	int out = open_or(n.to, O_WRONLY | O_APPEND | O_CREAT, STDOUT_FILENO);
-	if (n.in < 0 || out < 0)
+	if (n.in < 0 || out < 0 || end_torn_line(n.to, out) != 0)
 		return EXIT_IO;
 	if (isatty(n.in)) {
 		log_error("standard input is a terminal: expected the flow stream, as of nfdecode");

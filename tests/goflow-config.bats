@@ -10,7 +10,8 @@ setup() {
 # The example with every setting that it only mentions, and a password that is looked for in what is printed.
 full() {
 	(umask 077 && echo correct-horse >password)
-	sed -E "s/#([A-Za-z_.]+:)/\1/; s,/etc/goflow/sql-password,$PWD/password,
+	echo '192.0.2.1: {name: edge-1, sampling: 1000}' >exporters.yml
+	sed -E "s/#([A-Za-z_.]+:)/\1/; s,/etc/goflow/sql-password,$PWD/password,; s,/etc/goflow/exporters,$PWD/exporters,
 		s/((SQL|SASL)_PASSWORD|api_token): .*/\1: correct-horse/" "$GOFLOW_ROOT/config_example.yml"
 }
 
@@ -64,7 +65,7 @@ says() {
 	same "$GOFLOW_ROOT/config_example.yml: ok, 5 backends, 3 frontends" "$output"
 	full >full.yml
 	goflow check-config -c full.yml 2>warnings
-	same 5 "$(wc -l <warnings)" "$(cat warnings)" # secrets, and files that are not read yet
+	same 4 "$(wc -l <warnings)" "$(cat warnings)" # secrets, and a file that is not read yet
 	# what stands there as a default is one
 	goflow check-config -j -c "$GOFLOW_ROOT/config_example.yml" | jq -S '[paths(has("value")?) as $p |
 		getpath($p) | select(.from == "default") | {path: ($p | join(".")), value}]' >defaults
@@ -190,7 +191,6 @@ says() {
 		error goflow: c.yml:21:3: frontends.more: found no backend, expected backend: NAME
 		error goflow: c.yml:23:24: frontends.more: found port 4739 of address 0.0.0.0, which frontends.ipfix on line 18 has, expected another port or address
 		error goflow: c.yml:24:3: frontends.flows: found no type, expected one: netflow, ipfix, pcap or sflow; or one of these as the frontend's name
-		error goflow: c.yml:26:3: frontends.sflow: found a frontend for sFlow, which this version does not decode, expected netflow, ipfix or pcap
 		error goflow: c.yml:29:12: utilities.max_age: found "0", expected a number from 1 to 36500
 		error goflow: c.yml:30:10: columns: found "src_ip,dst_ipp", expected default or all, or names of fields, as in goflow-record(5); dst_ip is near
 	END
@@ -250,6 +250,22 @@ says() {
 	run timeout 10 goflow check-config -c c.yml
 	same 78 "$status"
 	[[ $output == *"found more than 65536 keys, with aliases, expected fewer"* ]] || fail "$output"
+}
+
+@test "the file of exporters is read too, and what is wrong with it is said at the key that names it" {
+	kafka 'KAFKA_SERVER: k:9092' 'KAFKA_TOPIC: flows' >c.yml
+	echo "exporters: $PWD/exporters.yml" >>c.yml
+	printf '192.0.2.1:\n  sampling: often\n' >exporters.yml
+	check c.yml
+	same 78 "$status"
+	says "error goflow: c.yml:10:12: exporters: $PWD/exporters.yml:2:13: 192.0.2.1.sampling: found \"often\", expected a whole number from 1 to 4294967295"
+	rm exporters.yml
+	check c.yml
+	same 78 "$status"
+	says "error goflow: c.yml:10:12: exporters: $PWD/exporters.yml: No such file or directory"
+	echo '192.0.2.1: {sampling: 1000}' >exporters.yml
+	check c.yml
+	same 0 "$status" "$output"
 }
 
 @test "a file that is missing, a folder, unreadable, empty, huge, no UTF-8 or two documents" {
@@ -420,4 +436,16 @@ says() {
 	same "error goflow: brackets.yml:1:33: found more than 32 brackets within each other, expected fewer" "$output"
 	run timeout 10 goflow check-config -c anchors.yml
 	same "error goflow: anchors.yml:258:3: found more than 256 anchors, expected fewer" "$output"
+}
+
+@test "a frontend with a worker's name is refused" {
+	printf 'backends: {d: {type: dump}}\nfrontends:\n' >c.yml
+	printf '  f: {type: netflow, config: {bindport: 1111, workers: 2}, backend: d}\n' >>c.yml
+	printf '  f.3: {type: netflow, config: {bindport: 1113}, backend: d}\n' >>c.yml
+	check c.yml
+	same 0 "$status" "$output"
+	printf '  f.2: {type: netflow, config: {bindport: 1112}, backend: d}\n' >>c.yml
+	check c.yml
+	same 78 "$status" "$output"
+	[[ $output == *"c.yml:5:3: frontends.f.2: found the name that worker 2 of frontends.f on line 3 has, expected another" ]] || fail "$output"
 }

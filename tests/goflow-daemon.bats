@@ -3,58 +3,9 @@
 
 load helpers
 load servers
+load daemon
 
-setup() {
-	goflow_setup
-	need_command python3
-	need_command sqlite3
-	cd "$BATS_TEST_TMPDIR" || return
-	port=$(free_port) api=$(free_tcp_port)
-}
-
-# one_backend [LINES]: config.yml of a frontend on $port and an SQLite file, with further lines in the frontend's config
-one_backend() {
-	cat >config.yml <<-END
-		api: 127.0.0.1:$api
-		backends:
-		  local: {type: sqlite, config: {file: flows.sqlite, linger: 50ms}}
-		frontends:
-		  netflow:
-		    config: {bindaddr: 127.0.0.1, bindport: $port${1:+, $1}}
-		    backend: local
-	END
-}
-
-# daemon [OPTION...]: started, and its sockets are bound; $goflow is its process id
-daemon() {
-	background goflow "$@" 2>err # which sets pid
-	goflow=$pid
-	wait_for 10 grep -q ' running' err
-}
-
-# drained: told to end, it does so by itself, and with 0
-drained() {
-	local code=0
-	kill -TERM "$goflow"
-	wait "$goflow" || code=$?
-	same 0 "$code" "goflow's exit code: $(tail -n 20 err)"
-}
-
-# stages PROGRAM: the process ids of the daemon's stages of that name
-stages() { pgrep -P "$goflow" -x "$1"; }
-
-stage_count() { stages "$1" | wc -l; }
-
-runs() { [ "$(stage_count "$1")" -eq "$2" ]; }
-
-count() { sqlite3 "file:${1:-flows.sqlite}?mode=ro" 'SELECT count(*) FROM goflow_records' 2>/dev/null || echo 0; }
-
-stored() { [ "$(count "${2:-flows.sqlite}")" -ge "$1" ]; }
-
-load_flows() { python3 "$TOOLS/flowload.py" 127.0.0.1 "$port" "$@"; }
-
-# doc JQ: of the daemon's own status
-doc() { nfctl -i 10ms status --json | jq "[.stages[] | select(.program == \"goflow\")][0] | $1"; }
+setup() { daemon_setup; }
 
 @test "goflow: flows that are sent arrive in the database, and it ends with 0 when told to" {
 	one_backend
@@ -65,6 +16,17 @@ doc() { nfctl -i 10ms status --json | jq "[.stages[] | select(.program == \"gofl
 	same 3000 "$(sqlite3 flows.sqlite 'SELECT count(DISTINCT in_bytes) FROM goflow_records')"
 	grep -q 'totals pipeline=netflow received=100 kernel_drops=0 lost=0 not_read=0' err
 	grep -q 'totals pipeline=netflow backend=local records=3000 stored=3000 lost=0 not_read=0' err
+}
+
+@test "goflow: the file of exporters names them in the records" {
+	one_backend
+	echo "exporters: $PWD/exporters.yml" >>config.yml
+	echo '127.0.0.0/8: {name: edge-1, sampling: 1000}' >exporters.yml
+	daemon -c config.yml
+	load_flows 300
+	wait_for 10 stored 300
+	drained
+	same "edge-1|300" "$(sqlite3 flows.sqlite 'SELECT exporter_name, count(*) FROM goflow_records GROUP BY 1')"
 }
 
 @test "goflow: what was received when it is told to end is stored before it ends" {
@@ -109,16 +71,6 @@ doc() { nfctl -i 10ms status --json | jq "[.stages[] | select(.program == \"gofl
 	same 200000 "$(count)"
 	same 200000 "$(sqlite3 flows.sqlite 'SELECT count(DISTINCT user_name) FROM goflow_records')"
 }
-
-# killed PROGRAM: with -9, and another one is there
-killed() {
-	local old
-	old=$(stages "$1" | head -n 1)
-	kill -KILL "$old"
-	wait_for 10 another "$1" "$old"
-}
-
-another() { [ "$(stages "$1" | grep -cvx "$2")" -ge 1 ] && [ "$(doc '[.pipelines[].stages[].state] | all(. == "running")')" = true ]; }
 
 @test "goflow: each stage that is killed is started again, and flows go on" {
 	one_backend

@@ -74,3 +74,12 @@ lines() { nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" --loop "${1:-1}" 2>/dev
 	run nfjson stream
 	same 64 "$status" operand
 }
+
+@test "nfjson: a file that ends inside a line gets whole lines behind it, and that is said" {
+	stream 3
+	printf '{"received":1,"in_by' >out
+	nfjson -o out <stream 2>err
+	same $((records + 1)) "$(wc -l <out)"
+	same "$records" "$(tail -n +2 out | jq -s length)"
+	grep -q 'out: its last line is torn offset=20' err
+}

@@ -117,10 +117,11 @@ chunks() {
 }
 
 @test "nfsink-pg timescale: a long range that is noted is refreshed, from --max-age on" {
-	for d in {-30..-1}; do lines "$d" 60; done | sink
+	# not yesterday: two hours are left to the policies, which at night is a part of it
+	for d in {-30..-2}; do lines "$d" 60; done | sink
 	ask_pg "INSERT INTO goflow_dirty (since, until) VALUES (current_date - 100, current_date); UPDATE goflow_records SET in_bytes = 7"
 	sink --max-age 50 </dev/null
-	same 12600 "$(ask_pg "SELECT sum(bytes) FROM goflow_day")"
+	same 12180 "$(ask_pg "SELECT sum(bytes) FROM goflow_day")"
 	same 0 "$(ask_pg "SELECT count(*) FROM goflow_dirty")"
 }
 

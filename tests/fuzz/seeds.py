@@ -47,10 +47,39 @@ for path in sorted((root / "examples").glob("*.pcap")):
     message = run("reframe", "-p", data=flows)
     save("proto", path.stem, message[2:2 + (message[0] & 0x7f) + (message[1] << 7)])  # the first, without its length
 
+for case in "interface-domains", "application-names", "sampling-interfaces":
+    with tempfile.TemporaryDirectory() as folder:
+        state = pathlib.Path(folder) / "state"
+        run("nfdecode", "--state", str(state), data=run(sys.executable, str(tools / "craft.py"), case))
+        save("state", case, state.read_bytes())
+
 for form in "le-us", "le-ns", "be-us", "be-ns":
     save("pcapio", form, run(sys.executable, str(tools / "exports.py"), form, "2"))
 save("stream", "three-records",
      run("nfdecode", "--stream-id", "00" * 16, data=run(sys.executable, str(tools / "exports.py"), "le-ns", "3")))
+
+TUNNELS = {  # what a packet begins with (the order of dissect.h), and the packet
+    "gre-key": (1, "450000640000000040 2f0000c0000201c0000202 20006558 00000007 020000000002020000000001 0800"
+                   "4500003c000000004011 0000c0000203c0000204 1388 0035 0028 0000"),
+    "vxlan": (0, "020000000002020000000001 81000064 0800 4500006400000000 4011 0000 c0000201c0000202"
+                 "1388 12b5 0050 0000 08000000 00000700 020000000004020000000003 86dd"
+                 "60000000 0014 06 40 20010db8000000000000000000000001 20010db8000000000000000000000002"
+                 "01bbc000 00000001 00000002 50120400 00000000"),
+    "geneve": (1, "4500006400000000 4011 0000 c0000201c0000202 1388 17c1 0050 0000 02006558 00000500 0102800111223344"
+                  "020000000004020000000003 0800 4500003c00000000 4006 0000 c0000203c0000204 01bbc000 00000001"),
+    "gtp": (1, "4500006400000000 4011 0000 c0000201c0000202 1388 0868 0050 0000 36ff0040 00000007 00010085 01000085"
+               "0200000000000000 4500003c00000000 4001 0000 c0000203c0000204 08000000"),
+    "eompls": (0, "020000000002020000000001 8847 00010040 000111ff 00000000 020000000004020000000003 0800"
+                  "4500003c00000000 4006 0000 c0000203c0000204 01bbc000 00000001"),
+    "srv6": (1, "60000000 0064 2b 40 20010db8000000000000000000000001 20010db8000000000000000000000002"
+                "29020401 00000000 20010db8000000000000000000000002"
+                "60000000 0020 3c 40 20010db8000000000000000000000003 20010db8000000000000000000000004"
+                "2c00010400000000 0600000112345678 01bbc000 00000001"),
+    "labels": (2, "00064040 00065040 000661ff 4500003c00002000 4084 0000 c0000203c0000204 01bbc000"),
+    "transport": (3, "12b5 12b5 0040 0000"),
+}
+for name, (link, packet) in TUNNELS.items():
+    save("dissect", name, bytes([link]) + bytes.fromhex(packet))
 
 with tempfile.TemporaryDirectory() as folder:
     for kind in "ether", "vlan", "qinq", "raw", "null", "loop", "sll", "sll2", "fragments", "overlapping":

@@ -19,7 +19,8 @@ WORDS = {
 IPS = {"exporter", "src_ip", "dst_ip", "next_hop", "bgp_next_hop", "xlate_src_ip", "xlate_dst_ip"}
 TIMES = {"received", "export_time", "first_switched", "last_switched", "event_time"}
 MACS = {"src_mac", "dst_mac", "post_src_mac", "post_dst_mac"}
-TEXTS = {"in_if_name", "out_if_name", "app_name", "user_name", "nat_pool_name", "wlan_ssid"}
+TEXTS = {"in_if_name", "out_if_name", "app_name", "user_name", "nat_pool_name", "wlan_ssid", "exporter_name",
+         "vrf_in_name", "vrf_out_name"}
 
 
 def messages(data, kind):

@@ -61,13 +61,19 @@ static inline void frame_fragment6(
 	frame_put(f, 4, id);
 }
 
+/* From port 5000. */
+static inline void frame_udp_to(struct frame *f, uint16_t port, uint32_t payload)
+{
+	frame_put(f, 2, 5000);
+	frame_put(f, 2, port);
+	frame_put(f, 2, 8 + payload);
+	frame_put(f, 2, 0);
+}
+
 /* From port 5000 to port 2055. */
 static inline void frame_udp(struct frame *f, uint32_t payload)
 {
-	frame_put(f, 2, 5000);
-	frame_put(f, 2, 2055);
-	frame_put(f, 2, 8 + payload);
-	frame_put(f, 2, 0);
+	frame_udp_to(f, 2055, payload);
 }
 
 #endif

@@ -9,13 +9,18 @@
 
 #include "tests/unit/build.h"
 #include "lib/base.h"
+#include "lib/quirks.h"
 
 static struct samplers samplers;
+static uint32_t met;       /* the quirks, as a set */
+static bool little_endian; /* by the exporters file */
 
 static int setup(void **state)
 {
 	(void)state;
 	memset(&samplers, 0, sizeof samplers);
+	met = 0;
+	little_endian = false;
 	return 0;
 }
 
@@ -23,6 +28,8 @@ struct option {
 	uint16_t id, len;
 	uint64_t value;
 };
+
+#define SCOPE(type) (0x8000 | (type)) /* a scope of NetFlow v9 */
 
 /* Learns from an option record of these elements. */
 static void learn(uint32_t domain, const struct option *options, size_t count)
@@ -32,13 +39,15 @@ static void learn(uint32_t domain, const struct option *options, size_t count)
 	struct build m = {.len = 0};
 	int err;
 	for (size_t i = 0; i < count; i++) {
-		defs[i] = (struct template_field){0, options[i].id, options[i].len};
+		defs[i] = (struct template_field){options[i].id & SCOPE(0) ? PEN_SCOPE : 0,
+			options[i].id & ~SCOPE(0), options[i].len};
 		put(&m, options[i].len, options[i].value);
 	}
-	struct template *t = template_compile(256, defs, count, 0, true, &err);
+	struct template *t =
+		template_compile(256, defs, count, 1, true, &err); /* the first is its scope */
 	assert_non_null(t);
 	assert_int_equal(template_locate(t, cursor_over(m.b, m.len), pos), m.len);
-	sampling_learn(&samplers, domain, t, m.b, pos);
+	met |= sampling_learn(&samplers, domain, t, m.b, pos, little_endian);
 	free(t);
 }
 
@@ -46,15 +55,20 @@ static void learn(uint32_t domain, const struct option *options, size_t count)
 	learn((domain), (const struct option[]){__VA_ARGS__},                                      \
 		LEN(((const struct option[]){__VA_ARGS__})))
 
+static uint32_t ask(struct sampled flow)
+{
+	return sampling_rate(&samplers, &flow, &met);
+}
+
 /* The rate of a domain without a sampler id. */
 static uint32_t rate(uint32_t domain)
 {
-	return sampling_rate(&samplers, domain, false, 0);
+	return ask((struct sampled){.domain = domain});
 }
 
 static uint32_t rate_by(uint32_t domain, uint64_t sampler)
 {
-	return sampling_rate(&samplers, domain, true, sampler);
+	return ask((struct sampled){.domain = domain, .has_id = true, .id = sampler});
 }
 
 static void test_each_way_of_saying_it(void **state)
@@ -96,16 +110,103 @@ static void test_what_says_nothing(void **state)
 	assert_int_equal(samplers.count, 1);
 }
 
-/* "A rate that is not a whole number from 1 on is none." */
+/* Of a rate that is announced but no whole number, the nearest is better than none. */
 static void test_rates_that_are_not_whole(void **state)
 {
 	(void)state;
 	LEARN(1, {309, 4, 3}, {310, 4, 10});
-	assert_int_equal(rate(1), 0);
-	LEARN(1, {309, 4, 10}, {310, 4, 3});
-	assert_int_equal(rate(1), 0);
+	assert_int_equal(rate(1), 3);
+	LEARN(1, {305, 4, 3}, {306, 4, 8});
+	assert_int_equal(rate(1), 4);
+	LEARN(1, {305, 4, 2}, {306, 4, 3});
+	assert_int_equal(rate(1), 3);
 	LEARN(1, {305, 4, 3}, {306, 4, 1});
-	assert_int_equal(rate(1), 0);
+	assert_int_equal(rate(1), 1);
+	LEARN(2, {309, 4, 10}, {310, 4, 3}); /* more than all of them */
+	assert_int_equal(samplers.count, 1);
+}
+
+/* Modes that do not exist come from records that are out of step with their template (Q16 of 2.1).
+ */
+static void test_modes_that_do_not_exist(void **state)
+{
+	(void)state;
+	LEARN(1, {48, 1, 7}, {49, 1, 31}, {50, 4, 1713});
+	LEARN(1, {34, 4, 1713}, {35, 1, 36});
+	assert_int_equal(samplers.count, 0);
+	assert_int_equal(met, QUIRK_BIT(BAD_SAMPLER));
+	LEARN(1, {48, 1, 7}, {49, 1, 2}, {50, 4, 100});
+	assert_int_equal(rate_by(1, 7), 100);
+}
+
+/* A rate that an option record has for one template or interface is that one's alone (Q27, Q28). */
+static void test_rates_of_templates_and_interfaces(void **state)
+{
+	(void)state;
+	LEARN(1, {145, 2, 300}, {34, 4, 30});
+	LEARN(1, {SCOPE(5), 2, 301}, {34, 4, 31});
+	assert_int_equal(ask((struct sampled){.domain = 1, .template_id = 300}), 30);
+	assert_int_equal(ask((struct sampled){.domain = 1, .template_id = 301}), 31);
+	assert_int_equal(ask((struct sampled){.domain = 1, .template_id = 302}), 0);
+	assert_int_equal(ask((struct sampled){.domain = 2, .template_id = 300}), 0);
+	assert_false(samplers.by_interface);
+	LEARN(1, {SCOPE(2), 4, 5}, {34, 4, 50});
+	LEARN(1, {10, 4, 6}, {305, 4, 1}, {306, 4, 59});
+	LEARN(1, {14, 4, 7}, {34, 4, 70});
+	assert_true(samplers.by_interface);
+	assert_int_equal(ask((struct sampled){.domain = 1, .interfaces = {5, 6}}), 50);
+	assert_int_equal(ask((struct sampled){.domain = 1, .interfaces = {9, 6}}), 60);
+	assert_int_equal(ask((struct sampled){.domain = 2, .interfaces = {7, 0}}), 70);
+	assert_int_equal(ask((struct sampled){.domain = 1, .interfaces = {8, 9}}), 0);
+	LEARN(1, {10, 4, 0}, {34, 4, 10}); /* all interfaces */
+	assert_int_equal(ask((struct sampled){.domain = 1, .interfaces = {8, 9}}), 10);
+	assert_int_equal(ask((struct sampled){.domain = 1, .interfaces = {5, 9}}), 50);
+	assert_int_equal(ask((struct sampled){.domain = 1, .template_id = 300}), 30);
+}
+
+/* An observation domain in the scope is the one that the rate is of; elsewhere in the record it is
+ * not. */
+static void test_the_domain_of_a_scope(void **state)
+{
+	(void)state;
+	LEARN(1, {149, 4, 9}, {34, 4, 90});
+	LEARN(1, {34, 4, 10}, {149, 4, 8});
+	assert_int_equal(rate(9), 90);
+	assert_int_equal(rate(1), 10);
+}
+
+/* Of a sampler that was never announced nothing is known but the domain's rate. */
+static void test_an_unknown_sampler(void **state)
+{
+	(void)state;
+	LEARN(1, {48, 1, 5}, {50, 4, 500});
+	assert_int_equal(rate_by(1, 6), 0);
+	LEARN(1, {34, 4, 10});
+	assert_int_equal(rate_by(1, 6), 10);
+	assert_int_equal(rate_by(1, 5), 500);
+}
+
+/* Q11: a rate over 1 in 16 million is one whose lowest byte came first, where that is smaller. */
+static void test_little_endian(void **state)
+{
+	(void)state;
+	LEARN(1, {34, 4, 0xe8030000}); /* 1000 */
+	assert_int_equal(rate(1), 1000);
+	assert_int_equal(met, QUIRK_BIT(LITTLE_ENDIAN_SAMPLING));
+	met = 0;
+	LEARN(1, {50, 4, 0x00010000}); /* who can tell? */
+	assert_int_equal(rate(1), 65536);
+	LEARN(1, {34, 4, 0x01000001}); /* it is as large the other way round */
+	assert_int_equal(rate(1), 0x01000001);
+	assert_int_equal(met, 0);
+	little_endian = true;
+	LEARN(1, {50, 4, 0x00010000});
+	assert_int_equal(rate(1), 256);
+	LEARN(1, {34, 2, 0x6400});
+	assert_int_equal(rate(1), 100);
+	LEARN(1, {305, 4, 1}, {306, 4, 999}); /* of these nobody heard such a thing */
+	assert_int_equal(rate(1), 1000);
+	assert_int_equal(met, QUIRK_BIT(LITTLE_ENDIAN_SAMPLING));
 }
 
 static void test_samplers_by_id(void **state)
@@ -132,6 +233,7 @@ static void test_sampler_zero(void **state)
 	LEARN(0, {48, 1, 1}, {50, 4, 100});
 	LEARN(0, {48, 1, 5}, {50, 4, 500});
 	assert_int_equal(rate_by(0, 0), 500);
+	assert_int_equal(met, QUIRK_BIT(SAMPLER_ZERO));
 	LEARN(0, {48, 1, 0}, {50, 4, 10});
 	assert_int_equal(rate_by(0, 0), 10);
 }
@@ -189,6 +291,11 @@ int main(void)
 		cmocka_unit_test_setup(test_each_way_of_saying_it, setup),
 		cmocka_unit_test_setup(test_what_says_nothing, setup),
 		cmocka_unit_test_setup(test_rates_that_are_not_whole, setup),
+		cmocka_unit_test_setup(test_modes_that_do_not_exist, setup),
+		cmocka_unit_test_setup(test_rates_of_templates_and_interfaces, setup),
+		cmocka_unit_test_setup(test_the_domain_of_a_scope, setup),
+		cmocka_unit_test_setup(test_an_unknown_sampler, setup),
+		cmocka_unit_test_setup(test_little_endian, setup),
 		cmocka_unit_test_setup(test_samplers_by_id, setup),
 		cmocka_unit_test_setup(test_sampler_zero, setup),
 		cmocka_unit_test_setup(test_other_domains, setup),

@@ -1,0 +1,230 @@
+#include "lib/join.h"
+
+#include <string.h>
+
+#include "lib/base.h"
+
+#define IE_INTERVAL        34
+#define IE_RANDOM_INTERVAL 50
+
+enum { SOURCE_UNKNOWN = 1, SOURCE_RECORD = 3, SOURCE_OPTIONS = 4, SOURCE_STATIC = 5 };
+
+/* How a name is announced: the elements that hold it, the better one first, and those that say what
+ * it is the name of. */
+static const struct {
+	uint8_t kind;
+	uint16_t names[2];
+	struct {
+		uint32_t pen;
+		uint16_t id;
+	} keys[3];
+} announced[] = {
+	{NAME_INTERFACE, {82, 83}, {{0, 10}, {0, 14}, {PEN_SCOPE, 2}}}, /* RFC 3954, 6.1 */
+	{NAME_VRF, {236, 0}, {{0, 234}, {0, 235}}},
+	{NAME_APPLICATION, {96, 94}, {{0, 95}}}, /* RFC 6759 */
+};
+
+/* Which record field is named by which. */
+static const struct {
+	uint8_t kind, from, to;
+} joined[] = {
+	{NAME_INTERFACE, FIELD_in_if, FIELD_in_if_name},
+	{NAME_INTERFACE, FIELD_out_if, FIELD_out_if_name},
+	{NAME_VRF, FIELD_vrf_in, FIELD_vrf_in_name},
+	{NAME_VRF, FIELD_vrf_out, FIELD_vrf_out_name},
+	{NAME_APPLICATION, FIELD_app_id, FIELD_app_name},
+};
+
+/* An option record. */
+struct options {
+	const struct template *t;
+	const uint8_t *p;
+	const struct field_position *pos;
+};
+
+/* The text of an element, without what follows its first NUL; len 0: there is none. */
+static struct text text_of(const struct options *o, uint16_t id)
+{
+	for (size_t i = 0; id && i < o->t->field_count; i++) {
+		if (o->t->fields[i].pen != 0 || o->t->fields[i].id != id)
+			continue;
+		const char *text = (const char *)o->p + o->pos[i].offset;
+		size_t len = strnlen(text, o->pos[i].len);
+		if (len)
+			return (struct text){text, (uint32_t)len};
+	}
+	return (struct text){NULL, 0};
+}
+
+/* Learns the name for each of what it says that it is the name of. */
+static void learn_name(struct exporters *all, struct domain *domain, const struct options *o,
+	size_t how, const struct text *text)
+{
+	for (size_t k = 0; k < LEN(announced[how].keys); k++)
+		for (size_t i = 0; i < o->t->field_count; i++) {
+			const struct template_field *f = &o->t->fields[i];
+			if (f->id == 0 || f->id != announced[how].keys[k].id ||
+				f->pen != announced[how].keys[k].pen || o->pos[i].len == 0 ||
+				o->pos[i].len > 8)
+				continue;
+			struct name_key key = {announced[how].kind, domain->id,
+				be_uint(o->p + o->pos[i].offset, o->pos[i].len)};
+			exporter_name_put(all, domain->exporter, &key, text, true);
+		}
+}
+
+static void learn_names(struct exporters *all, struct domain *domain, const struct options *o)
+{
+	for (size_t how = 0; how < LEN(announced); how++) {
+		struct text text = text_of(o, announced[how].names[0]);
+		if (!text.len)
+			text = text_of(o, announced[how].names[1]);
+		if (text.len)
+			learn_name(all, domain, o, how, &text);
+	}
+}
+
+static bool has_quirk(const struct exporter *e, enum quirk id)
+{
+	return e->settings.quirks >> id & 1;
+}
+
+void join_learn(struct exporters *all, struct domain *domain, const struct template *t,
+	const uint8_t *p, const struct field_position *pos)
+{
+	struct exporter *e = domain->exporter;
+	const struct options o = {t, p, pos};
+	uint32_t met = sampling_learn(
+		&e->samplers, domain->id, t, p, pos, has_quirk(e, QUIRK_LITTLE_ENDIAN_SAMPLING));
+	if (met)
+		exporter_met(e, met);
+	learn_names(all, domain, &o);
+}
+
+/* Whether records of the template may have the field; whether it is there shows the record. */
+static bool fills(const struct template *t, enum field_id id)
+{
+	for (uint16_t i = 0; i < t->first_extra; i++)
+		if (t->steps[i].op != STEP_SYSINIT && t->steps[i].field == id)
+			return true;
+	return false;
+}
+
+unsigned join_begin(const struct exporter *e, const struct template *t)
+{
+	unsigned what = 0;
+	if ((!e->names && !e->settings.interfaces) || (t && t->options))
+		return 0;
+	for (size_t i = 0; i < LEN(joined); i++) {
+		bool named = names_has(e->names, joined[i].kind) ||
+			     (joined[i].kind == NAME_INTERFACE && e->settings.interfaces);
+		if (named && (!t || fills(t, joined[i].from)))
+			what |= 1u << i;
+	}
+	return what;
+}
+
+static const struct text *name_of(
+	const struct domain *domain, const struct record *r, uint8_t kind, enum field_id from)
+{
+	const struct exporter *e = domain->exporter;
+	const void *value = record_field(r, from);
+	struct name_key key = {kind, domain->id,
+		fields[from].kind == KIND_U64 ? *(const uint64_t *)value
+					      : *(const uint32_t *)value};
+	const struct text *text = e->names ? names_find(e->names, &key) : NULL;
+	if (!text && kind == NAME_INTERFACE)
+		text = interface_name(e->settings.interfaces, (uint32_t)key.id);
+	return text;
+}
+
+static uint64_t product(uint64_t count, uint32_t rate)
+{
+	uint64_t p;
+	return __builtin_mul_overflow(count, (uint64_t)rate, &p) ? UINT64_MAX : p;
+}
+
+/* Where the rate is not known, what the counters stand for is not known either. */
+static void scale(struct record *r)
+{
+	if (!record_has(r, FIELD_sampling_rate))
+		return;
+	if (record_has(r, FIELD_in_bytes))
+		RECORD_SET(r, in_bytes_scaled, product(r->in_bytes, r->sampling_rate));
+	if (record_has(r, FIELD_in_pkts))
+		RECORD_SET(r, in_pkts_scaled, product(r->in_pkts, r->sampling_rate));
+}
+
+void join_record(unsigned what, const struct domain *domain, struct record *r)
+{
+	if (what & JOIN_SCALE)
+		scale(r);
+	what &= ~JOIN_SCALE;
+	for (; what; what &= what - 1) {
+		unsigned i = (unsigned)__builtin_ctz(what);
+		enum field_id from = joined[i].from, to = joined[i].to;
+		if (!record_has(r, from) || record_has(r, to))
+			continue;
+		const struct text *text = name_of(domain, r, joined[i].kind, from);
+		if (!text)
+			continue;
+		*(struct text *)((char *)r + fields[to].offset) = *text;
+		record_mark(r, to);
+	}
+}
+
+bool join_rate_is_shared(const struct domain *domain, const struct template *t)
+{
+	return !t->own_sampling && !domain->exporter->samplers.by_interface;
+}
+
+/* The length of the element that a template's records have for their rate. */
+static size_t interval_length(const struct template *t)
+{
+	for (size_t i = 0; i < t->field_count; i++)
+		if (t->fields[i].pen == 0 &&
+			(t->fields[i].id == IE_INTERVAL || t->fields[i].id == IE_RANDOM_INTERVAL))
+			return t->fields[i].len;
+	return 0;
+}
+
+/* The rate that a record says itself; 0: it does not. */
+static uint32_t own_rate(
+	const struct exporter *e, const struct template *t, const struct record *r, uint32_t *met)
+{
+	if (!record_has(r, FIELD_sampling_rate) || !r->sampling_rate)
+		return t->own_sampling ? sampling_of_extras(r) : 0;
+	return (uint32_t)sampling_interval(r->sampling_rate, interval_length(t),
+		has_quirk(e, QUIRK_LITTLE_ENDIAN_SAMPLING), met);
+}
+
+static void describe(struct sampled *flow, const struct record *r)
+{
+	bool egress = record_has(r, FIELD_direction) && r->direction == 1;
+	flow->has_id = record_has(r, FIELD_sampler_id);
+	flow->id = flow->has_id ? r->sampler_id : 0;
+	flow->interfaces[egress] = record_has(r, FIELD_in_if) ? r->in_if : 0;
+	flow->interfaces[!egress] = record_has(r, FIELD_out_if) ? r->out_if : 0;
+}
+
+uint32_t join_rate(
+	struct domain *domain, const struct template *t, const struct record *r, uint8_t *source)
+{
+	struct exporter *e = domain->exporter;
+	struct sampled flow = {.domain = domain->id, .template_id = t->id};
+	uint32_t met = 0, rate = r ? own_rate(e, t, r, &met) : 0;
+	*source = SOURCE_RECORD;
+	if (!rate) {
+		if (r)
+			describe(&flow, r);
+		rate = sampling_rate(&e->samplers, &flow, &met);
+		*source = SOURCE_OPTIONS;
+	}
+	if (!rate) {
+		rate = e->settings.sampling;
+		*source = rate ? SOURCE_STATIC : SOURCE_UNKNOWN;
+	}
+	if (met)
+		exporter_met(e, met);
+	return rate;
+}

@@ -1,0 +1,30 @@
+/* join: what is known of an exporter, by its option records and by the user's file, put into its flow
+ * records: names of interfaces, VRFs and applications, and sampling rates. */
+#ifndef GOFLOW_JOIN_H
+#define GOFLOW_JOIN_H
+
+#include "lib/exporter.h"
+
+/* Learns what an option record says: p and pos as plan_run has them. */
+void join_learn(struct exporters *all, struct domain *domain, const struct template *t, const uint8_t *p,
+	const struct field_position *pos);
+
+/* What is to be done with each record of a template (NULL: with any record), so that a record for which there is
+ * nothing to do costs nothing: bits for join_record, 0: nothing. */
+unsigned join_begin(const struct exporter *e, const struct template *t);
+
+/* One bit more, to be added where it is wanted: scaled counters. */
+#define JOIN_SCALE (1u << 31)
+
+/* Does that. Text that it sets borrows from what is remembered of the exporter, and holds until that
+ * learns more. */
+void join_record(unsigned what, const struct domain *domain, struct record *r);
+
+/* Whether all records of a template were sampled alike, as far as their exporter tells. */
+bool join_rate_is_shared(const struct domain *domain, const struct template *t);
+
+/* The rate of a template's records, or with r of this one, which may say something itself. Returns 0
+ * where nobody knows it; *source is always set (the words of sampling_source). */
+uint32_t join_rate(struct domain *domain, const struct template *t, const struct record *r, uint8_t *source);
+
+#endif

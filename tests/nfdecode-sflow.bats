@@ -1,0 +1,189 @@
+#!/usr/bin/env bats
+# nfdecode: sFlow version 5, sample by sample and record by record, from generated datagrams; those of real agents are in
+# captures.bats.
+
+load helpers
+
+setup() {
+	goflow_setup
+	need_command python3 jq
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+# sflow: decodes datagrams, one a line of standard input (tests/tools/sflow.py); records are in ./lines
+sflow() {
+	python3 "$TOOLS/sflow.py" >sflow.pcap
+	nfdecode -j "$@" <sflow.pcap >lines 2>err
+}
+
+# packet RECORD...: a flow sample with these records, as JSON: of interface 3 to 4, 1 in 512
+packet() {
+	local IFS=,
+	echo "{\"format\":1,\"head\":[1,3,512,9000,0,3,4],\"records\":[$*]}"
+}
+
+# datagram SAMPLE...
+datagram() {
+	local IFS=,
+	echo "{\"samples\":[$*]}"
+}
+
+# is JQ EXPECTED: of the only record
+is() { same "$2" "$(jq -c "$1" lines)" "$1"; }
+
+# a TCP packet from 10.0.0.1 port 1234 to 10.0.0.2 port 80, behind Ethernet, and the record of it
+ETHERNET=020000000002020000000001
+IPV4=450000640001400040060000 # and the addresses
+TCP=04d20050000000010000000250100200
+FRAME=${ETHERNET}0800${IPV4}0a0000010a000002${TCP}
+RAW="[1,1,118,4,{\"data\":\"$FRAME\"}]"
+
+@test "sFlow: a sampled header: the frame's octets, one packet, the rate, the interfaces" {
+	datagram "$(packet "$RAW")" | sflow
+	is '[.version, .exporter, .agent, .obs_domain, .sequence, .template_id]' '[105,"192.0.2.1","192.0.2.7",0,1,null]'
+	is '[.in_bytes, .in_pkts, .frame_size, .sampling_rate, .sampling_source, .in_if, .out_if]' '[118,1,118,512,"record",3,4]'
+	is '[.src_ip, .dst_ip, .src_port, .dst_port, .protocol, .tcp_flags]' '["10.0.0.1","10.0.0.2",1234,80,6,16]'
+	is '[.src_mac, .dst_mac, .ether_type]' '["02:00:00:00:00:01","02:00:00:00:00:02",2048]'
+	is '[.export_time, .time_source, .last_switched == .received]' '[null,"received",true]'
+	datagram "$(packet "[1,11,104,0,{\"data\":\"${IPV4}0a0000010a000002$TCP\"}]")" | sflow
+	is '[.src_ip, .dst_port, .src_mac, .in_bytes]' '["10.0.0.1",80,null,104]'
+	datagram "$(packet "[1,99,104,0,{\"data\":\"0102\"}]")" | sflow
+	is '[.src_ip, .in_bytes]' '[null,104]'
+}
+
+@test "sFlow: an agent by IPv6, or by none; a rate of 0 is none" {
+	echo '{"agent":"2001:db8::7","sub":9,"samples":[{"format":1,"head":[1,3,0,9000,0,3,4],"records":[]}]}' | sflow
+	is '[.agent, .obs_domain, .sampling_rate, .sampling_source, .in_bytes, .in_pkts]' '["2001:db8::7",9,null,"unknown",null,1]'
+}
+
+@test "sFlow: an expanded sample, and interfaces that are none" {
+	expanded() { datagram "{\"format\":3,\"head\":[1,0,70000,512,9000,0,$1],\"records\":[$RAW]}" | sflow; }
+	expanded 0,70000,0,70001
+	is '[.in_if, .out_if, .fwd_status]' '[70000,70001,null]'
+	expanded 0,1073741823,2,5
+	is '[.in_if, .out_if, .fwd_status]' '[null,null,null]'
+	expanded 0,0,1,258
+	is '[.in_if, .out_if, .fwd_status, .drop_reason]' '[0,null,130,258]'
+	datagram "{\"format\":1,\"head\":[1,3,512,9000,0,1073741823,1073741830],\"records\":[]}" | sflow
+	is '[.in_if, .out_if, .fwd_status, .drop_reason]' '[null,null,131,6]'
+}
+
+@test "sFlow: a packet that was dropped, with its reason" {
+	datagram "{\"format\":5,\"head\":[1,0,3,0,3,0,260],\"records\":[$RAW]}" | sflow
+	is '[.in_if, .out_if, .fwd_status, .drop_reason, .sampling_rate, .sampling_source]' '[3,null,139,260,null,"unknown"]'
+	is '[.in_pkts, .in_bytes, .dropped_pkts, .dropped_bytes]' '[1,118,1,118]'
+}
+
+@test "sFlow: Ethernet, IPv4 and IPv6 where there is no header, which they complete and do not overrule" {
+	datagram "$(packet '[2,90,{"hex":"020000000003"},{"hex":"020000000004"},34525]')" | sflow
+	is '[.src_mac, .dst_mac, .ether_type, .in_bytes]' '["02:00:00:00:00:03","02:00:00:00:00:04",34525,90]'
+	local ip4='[3,76,6,{"hex":"0a000003"},{"hex":"0a000004"},1000,2000,2,8]'
+	datagram "$(packet "$ip4")" | sflow
+	is '[.src_ip, .dst_ip, .ip_version, .protocol, .src_port, .dst_port, .tcp_flags, .tos, .in_bytes]' \
+		'["10.0.0.3","10.0.0.4",4,6,1000,2000,2,8,76]'
+	datagram "$(packet '[4,80,17,{"hex":"20010db8000000000000000000000001"},{"hex":"20010db8000000000000000000000002"},53,54,0,1]')" | sflow
+	is '[.src_ip, .dst_ip, .ip_version, .protocol, .src_port, .dst_port, .tcp_flags, .tos]' '["2001:db8::1","2001:db8::2",6,17,53,54,null,1]'
+	datagram "$(packet '[3,28,1,{"hex":"0a000003"},{"hex":"0a000004"},8,0,0,0]')" | sflow
+	is '[.protocol, .src_port]' '[1,null]'
+	datagram "$(packet "$RAW" '[2,90,{"hex":"020000000003"},{"hex":"020000000004"},34525]' "$ip4")" | sflow
+	is '[.src_mac, .src_ip, .in_bytes]' '["02:00:00:00:00:01","10.0.0.1",118]'
+}
+
+@test "sFlow: switch, router, gateway, user, NAT, MPLS, VLAN tunnel, VNI, tunnels" {
+	datagram "$(packet '[1001,30,2,40,0]')" | sflow
+	is '[.src_vlan, .vlan_priority, .dst_vlan]' '[30,2,40]'
+	datagram "$(packet '[1001,4294967295,4294967295,40,4294967295]')" | sflow
+	is '[.src_vlan, .vlan_priority, .dst_vlan]' '[null,null,40]'
+	datagram "$(packet '[1002,"192.0.2.9",24,25]')" | sflow
+	is '[.next_hop, .src_mask, .dst_mask]' '["192.0.2.9",24,25]'
+	datagram "$(packet '[1002,"2001:db8::9",64,48]')" | sflow
+	is '[.next_hop, .src_mask, .dst_mask]' '["2001:db8::9",64,48]'
+	datagram "$(packet '[1003,"192.0.2.9",64500,64501,64502,2,2,2,65000,65001,1,2,65010,65011,2,4259840100,65536,150]')" | sflow
+	is '[.bgp_next_hop, .router_as, .src_as, .prev_as, .next_as, .dst_as]' '["192.0.2.9",64500,64501,64502,65000,65011]'
+	is '[.as_path, .communities, .local_pref]' '["65000 65001 {65010 65011}","65000:100 1:0",150]'
+	datagram "$(packet '[1003,"192.0.2.9",64500,64501,64502,0,0,4294967295]')" | sflow
+	is '[.src_as, .next_as, .dst_as, .as_path, .communities, .local_pref]' '[64501,null,null,null,null,null]'
+	datagram "$(packet '[1004,106,{"text":"anna"},106,{"text":"bob the 2nd"}]')" | sflow
+	is '[.user_name, .dst_user_name]' '["anna","bob the 2nd"]'
+	datagram "$(packet '[1007,"192.0.2.10","192.0.2.11"]' '[1020,4000,4001]')" | sflow
+	is '[.xlate_src_ip, .xlate_dst_ip, .xlate_src_port, .xlate_dst_port]' '["192.0.2.10","192.0.2.11",4000,4001]'
+	datagram "$(packet '[1006,"192.0.2.9",2,98308160,65856,1,98312000]')" | sflow
+	is '[.mpls_label_1, .mpls_label_2, .mpls_label_3, .next_hop]' '[24001,16,null,"192.0.2.9"]'
+	datagram "$(packet '[1012,2,2291138592,2164260865]')" | sflow
+	is '[.src_vlan, .src_cvlan]' '[32,1]'
+	datagram "$(packet '[1030,5000]')" | sflow
+	grep -q "\"l2_segment\":$(((1 << 56) + 5000))[,}]" lines # jq's numbers have 53 bits
+	datagram "$(packet '[1023,100,47,{"hex":"c0000214"},{"hex":"c0000215"},0,0,0,0]')" | sflow
+	is '[.outer_src_ip, .outer_dst_ip, .outer_protocol]' '["192.0.2.20","192.0.2.21",47]'
+}
+
+@test "sFlow: a path and communities that are too long end in ... and not within a number" {
+	python3 - >many.json <<-'END'
+		import json
+		path = [1003, "192.0.2.9", 1, 2, 3, 1, 2, 300] + [4200000000 + i for i in range(300)] + [90] + [65000 << 16 | i for i in range(90)] + [7]
+		print(json.dumps({"samples": [{"format": 1, "head": [1, 3, 512, 9000, 0, 3, 4], "records": [path]}]}))
+	END
+	sflow <many.json
+	is '[.dst_as, .local_pref, (.as_path | length) <= 1003, (.as_path | endswith(" ..."))]' '[4200000299,7,true,true]'
+	is '.as_path | rtrimstr(" ...") | split(" ") | all(tonumber > 4199999999)' true
+	is '.communities | split(" ") | length' 90
+}
+
+@test "sFlow: what follows a sample or record whose length is too long, or that is not known, is decoded" {
+	datagram "$(packet "$RAW" | sed 's/"format":1/"longer":4,"format":1/')" '{"format":4100,"hex":"00000001"}' \
+		'{"format":2,"head":[1,3]}' "$(packet '[5000,1,2,3]' "$RAW")" | sflow
+	same '118 118' "$(jq -r .in_bytes lines | paste -sd ' ')"
+	same 1 "$(total err decoded)"
+}
+
+@test "sFlow: what is cut or contradicts itself is counted, and what stands before it is written" {
+	{
+		datagram "$(packet "$RAW")" "$(packet "$RAW")" | sed 's/^{/{"cut":40,/'
+		datagram "$(packet "$RAW")" | sed 's/^{/{"count":2,"seq":2,/'
+		echo '{"version":4,"samples":[]}'
+		echo '{"seq":3,"samples":[{"format":1,"hex":"0000000100000003"}]}'
+		datagram "$(packet "$RAW")" | sed 's/^{/{"seq":4,/'
+	} | sflow
+	same 3 "$(wc -l <lines)"
+	same '1 1 1 1 1' "$(for c in decoded bad_set bad_header version bad_record; do total err "$c"; done | paste -sd ' ')"
+}
+
+@test "sFlow: a record that is cut leaves out what it cannot tell, and keeps the rest" {
+	datagram "$(packet '[1002,"192.0.2.9",24]' '[1001,30]' '[1003,"192.0.2.9",1,2,3,1,2,5,65000]' "$RAW")" | sflow
+	is '[.next_hop, .src_mask, .src_vlan, .as_path, .router_as, .src_ip]' '[null,null,null,null,1,"10.0.0.1"]'
+	datagram '{"format":1,"head":[1,3,512,9000,0,3,4,1,1,400],"records":[]}' | sflow
+	same 1 "$(total err bad_record)"
+}
+
+@test "sFlow: lost datagrams are told by exporter, agent and sub-agent, and records are estimated" {
+	for seq in 1 2 5 6; do
+		datagram "$(packet "$RAW")" "$(packet "$RAW")" | sed "s/^{/{\"seq\":$seq,/"
+		datagram "$(packet "$RAW")" | sed "s/^{/{\"seq\":$((100 + seq)),\"sub\":1,/"
+	done | python3 "$TOOLS/sflow.py" >sflow.pcap
+	mkfifo in
+	exec 7<>in
+	background nfdecode --stats stats.sock <in >out 2>err 7>&-
+	cat sflow.pcap >&7
+	seen() { [ "$(nfctl --socket stats.sock exporters --json 2>/dev/null | jq '.exporters[0].flows')" = 12 ]; }
+	wait_for 10 seen
+	same '[[105],4,6]' "$(nfctl --socket stats.sock exporters --json | jq -c '.exporters[0] | [.versions, .lost_datagrams, .lost_records]')"
+	exec 7>&-
+	wait "$pid"
+}
+
+@test "sFlow: --explain tells each value of each record with its offset" {
+	datagram "$(packet "$RAW" '[1001,30,2,40,0]')" | python3 "$TOOLS/sflow.py" | nfdecode --explain >text 2>err
+	grep -Eq '^ +4  00000001 +agent_address_type +1$' text
+	grep -Eq '^ +28  set 1, [0-9]+ octets: flow sample$' text
+	grep -Eq '^ +44  00000200 +sampling_rate +512$' text
+	grep -Eq '^ +[0-9]+  0000001e +src_vlan +30$' text
+	grep -q -- '-> {"received".*"src_ip":"10.0.0.1"' text
+}
+
+@test "sFlow: names by the exporters file, and scaled counters" {
+	printf '192.0.2.1: {name: leaf1, interfaces: {3: xe-0/0/3}}\n' >exporters.yml
+	datagram "$(packet "$RAW")" | sflow --exporters exporters.yml --scale
+	is '[.exporter_name, .in_if_name, .out_if_name, .in_bytes_scaled, .in_pkts_scaled]' '["leaf1","xe-0/0/3",null,60416,512]'
+	nfdecode --exporters exporters.yml --scale <sflow.pcap 2>/dev/null | reframe -j >again
+	cmp lines again
+}
