@@ -64,8 +64,6 @@ int message_begin(struct message *m, struct decoder *d, const struct datagram *d
 	if (!domain)
 		return ERR_MEMORY;
 	message_resume(m, d, dg, h, domain);
-	m->verdict = sequence_check(
-		&domain->sequence, &domain->exporter->sequence, h->sequence, h->per_datagram);
 	return 0;
 }
 
@@ -430,11 +428,26 @@ void message_count_flows(struct message *m)
 		note_sampling(e, &m->decoder->record);
 }
 
+static void take_sequence(struct message *m)
+{
+	const struct message_header *h = &m->header;
+	const struct sequence_datagram d = {
+		.unit = h->unit,
+		.number = h->sequence,
+		.export_s = h->export_ns ? (uint32_t)(h->export_ns / NS_PER_S) : h->uptime / 1000,
+		.uptime = h->uptime,
+		.has_uptime = h->has_uptime,
+		.exact = m->exact,
+		.flows = m->flows,
+		.options = m->records - m->flows,
+	};
+	sequence_take(&m->domain->sequence, &m->domain->exporter->sequence, &d);
+}
+
 int message_end(struct message *m)
 {
 	struct exporter *e = m->domain->exporter;
-	sequence_advance(&m->domain->sequence, &e->sequence, m->verdict, m->header.sequence,
-		m->records, m->exact, m->header.per_datagram);
+	take_sequence(m);
 	message_count_flows(m);
 	e->datagrams++;
 	e->last_seen = m->datagram->received;
