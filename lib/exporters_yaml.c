@@ -261,7 +261,7 @@ static void take_quirk(struct reader *r)
 		COMPLAIN(r, "%s.quirks: found \"%.*s\", expected one of %s", r->key, SHOWN_MAX,
 			scalar(r), quirks_settable());
 	else
-		r->entry->settings.quirks |= UINT32_C(1) << quirk;
+		r->entry->settings.quirks |= UINT64_C(1) << quirk;
 }
 
 static void take_quirks(struct reader *r)

@@ -10,6 +10,9 @@
 
 #define IE_SYSINIT       160
 #define FIRST_DATA_SET   256
+#define PADDING_MAX      4 /* octets to which sets are aligned (RFC 7011, 3.3.1) */
+#define PROTOCOL_ICMP    1
+#define PROTOCOL_ICMPV6  58
 #define CLOCK_BASELINE_S 8 /* headers this far apart tell seconds from milliseconds */
 
 static size_t offset_of(const struct message *m, const uint8_t *at)
@@ -105,11 +108,15 @@ void message_sysinit(struct message *m)
 void message_uptime(struct message *m, uint32_t uptime, uint32_t s, uint32_t ns)
 {
 	judge_clock(m->domain, uptime, s);
+	bool in_seconds = m->domain->uptime_in_seconds ||
+			  exporter_has_quirk(m->domain->exporter, QUIRK_UPTIME_IN_SECONDS);
 	/* uptimes are no finer than their unit: nor is what they are added to */
-	m->times.base_ns = s * NS_PER_S + (m->domain->uptime_in_seconds ? 0 : ns - ns % NS_PER_MS);
+	m->times.base_ns = s * NS_PER_S + (in_seconds ? 0 : ns - ns % NS_PER_MS);
 	m->times.base_uptime = uptime;
 	m->times.has_base = true;
-	m->times.in_seconds = m->domain->uptime_in_seconds;
+	m->times.in_seconds = in_seconds;
+	if (in_seconds)
+		message_met(m, QUIRK_UPTIME_IN_SECONDS);
 }
 
 void message_fault(struct message *m, const uint8_t *at, int err)
@@ -176,8 +183,10 @@ static void learn_options(struct message *m, const struct template *t, const uin
 	const struct field_position *pos = m->decoder->positions; /* of message_data */
 	join_learn(m->decoder->exporters, m->domain, t, p, pos);
 	for (size_t i = 0; i < t->field_count; i++)
-		if (t->fields[i].pen == 0 && t->fields[i].id == IE_SYSINIT && pos[i].len == 8)
+		if (t->fields[i].pen == 0 && t->fields[i].id == IE_SYSINIT && pos[i].len == 8) {
 			m->domain->init_ms = be64(p + pos[i].offset);
+			message_met(m, QUIRK_UPTIME_BASE);
+		}
 	m->decoder->counts.option_records++;
 	m->domain->exporter->option_records++;
 }
@@ -190,11 +199,15 @@ static void flow_record(struct message *m, const struct template *t, const uint8
 		r->present[w] = m->shared[w] | t->present[w];
 	r->extra_count = 0;
 	plan_run(t, p, pos, r, &times);
+	if (times.met)
+		exporter_met(m->domain->exporter, times.met);
 	if (t->section)
 		section_dissect(r, m->decoder->inner);
 	complete_times(r);
 	if (!shares(m, FIELD_sampling_source))
 		complete_sampling(m, t, r);
+	if (t->icmp_in_port && (r->protocol == PROTOCOL_ICMP || r->protocol == PROTOCOL_ICMPV6))
+		join_icmp(m->domain->exporter, r);
 	if (m->joins)
 		join_record(m->joins, m->domain, r);
 	m->flows++;
@@ -286,6 +299,8 @@ void message_data(struct message *m, const struct template *t, struct cursor set
 			trace_record(m, t, p, pos);
 		m->records++;
 	}
+	if (cursor_left(&set) >= PADDING_MAX && cursor_left(&set) < t->record_len)
+		message_met(m, QUIRK_LONG_PADDING);
 	end_set(m, header_says);
 }
 
@@ -331,8 +346,10 @@ void message_sets(
 		const uint8_t *at = rest.p;
 		uint16_t id = cursor_u16(&rest);
 		uint16_t len = cursor_u16(&rest);
-		if (id == 0 && len == 0)
-			return; /* datagrams padded with zeros to a fixed size */
+		if (id == 0 && len == 0) { /* datagrams padded with zeros to a fixed size */
+			message_met(m, QUIRK_DATAGRAM_PADDING);
+			return;
+		}
 		struct cursor set = {NULL, NULL};
 		if (len >= 4)
 			set = cursor_slice(&rest, len - 4u);
@@ -350,12 +367,18 @@ bool message_define(struct message *m, const uint8_t *at, uint16_t id, size_t co
 {
 	struct decoder *d = m->decoder;
 	int err;
+	const struct announced *before = announced_get(d->exporters, m->domain, id);
+	const struct template *old = before ? before->template : NULL;
 	const struct announced *a = announced_define(d->exporters, m->domain, id, d->defs, count,
 		scope_count, options, m->datagram->received.ns, &err);
 	if (!a) {
 		message_fault(m, at, err);
 		return false;
 	}
+	if (a->template != old)
+		exporter_met(
+			m->domain->exporter, quirks_of_template(a->template, m->header.version) |
+						     (old ? QUIRK_BIT(TEMPLATE_REDEFINED) : 0));
 	late_announced(m, id);
 	d->counts.templates++;
 	if (d->trace)

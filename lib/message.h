@@ -89,6 +89,12 @@ void message_blank(struct message *m);
 /* Hands it to emit, with its times completed. */
 void message_emit(struct message *m);
 
+/* Counts a quirk of the exporter. */
+static inline void message_met(struct message *m, enum quirk id)
+{
+	m->domain->exporter->quirks[id]++;
+}
+
 /* Notes a fault at `at` of the datagram; the first one is the message's result. */
 void message_fault(struct message *m, const uint8_t *at, int err);
 

@@ -150,8 +150,14 @@ int netflow1_decode(struct decoder *d, const struct datagram *dg, struct cursor 
 static void share_sampling(struct message *m, uint16_t sampling)
 {
 	struct record *r = &m->decoder->record;
+	if (exporter_has_quirk(m->domain->exporter, QUIRK_LITTLE_ENDIAN_SAMPLING)) {
+		message_met(m, QUIRK_LITTLE_ENDIAN_SAMPLING);
+		sampling = __builtin_bswap16(sampling);
+	}
 	if (!(sampling & SAMPLING_MASK))
 		return;
+	if (sampling & ~SAMPLING_MASK)
+		message_met(m, QUIRK_SAMPLING_MODE);
 	r->sampling_rate = sampling & SAMPLING_MASK;
 	r->sampling_source = SOURCE_HEADER;
 	message_share(m, FIELD_sampling_rate);

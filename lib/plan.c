@@ -1,6 +1,7 @@
 /* Running the plans of template.h. */
 #include <string.h>
 
+#include "lib/quirks.h"
 #include "lib/template.h"
 
 /* Elements that turn out not to fit their field join the extras, next to those of the same element.
@@ -49,13 +50,16 @@ static bool set_since_1970(
 
 /* An uptime, which may lie on either side of the header's, and may have wrapped: a signed 32-bit
  * difference is right for both (RFC 3954, section 8). */
-static bool set_uptime(
-	struct record *r, enum field_id id, uint64_t v, const struct plan_times *times)
+static bool set_uptime(struct record *r, enum field_id id, uint64_t v, struct plan_times *times)
 {
 	if (!times->has_base)
 		return false;
 	uint64_t unit = times->in_seconds ? NS_PER_S : NS_PER_MS;
 	int64_t delta = (int32_t)((uint32_t)v - times->base_uptime);
+	if (delta > 0)
+		times->met |= QUIRK_BIT(FLOW_AFTER_HEADER);
+	else if ((uint32_t)v > times->base_uptime)
+		times->met |= QUIRK_BIT(UPTIME_WRAPPED);
 	uint64_t distance = (uint64_t)(delta < 0 ? -delta : delta) * unit;
 	if (delta < 0 ? distance > times->base_ns : distance > UINT64_MAX - times->base_ns)
 		return false;

@@ -205,7 +205,7 @@ static void read_records(struct sflow_sample *s, struct cursor *c)
 	if (n > 0)
 		message_fault(m, at, m->datagram->truncated ? ERR_TRUNCATED : ERR_BAD_RECORD);
 	else if (cursor_left(c) > 0)
-		exporter_met(m->domain->exporter, QUIRK_BIT(LONG_SAMPLE));
+		message_met(m, QUIRK_LONG_SAMPLE);
 }
 
 static void set_counters(struct sflow_sample *s, bool dropped)

@@ -113,7 +113,7 @@ static bool read_ethernet(struct message *m, struct cursor *c, struct sampled_et
 {
 	bool padded = cursor_left(c) != 4 + 6 + 6 + 4;
 	if (!padded)
-		exporter_met(m->domain->exporter, QUIRK_BIT(UNPADDED_MAC));
+		message_met(m, QUIRK_UNPADDED_MAC);
 	out->length = sflow_number(m, c, "length");
 	const uint8_t *src = read_mac(m, c, padded, "src_mac");
 	const uint8_t *dst = read_mac(m, c, padded, "dst_mac");

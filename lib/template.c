@@ -278,6 +278,11 @@ static void add_extras(struct template *t, const bool *claimed)
 	}
 }
 
+static bool always_sets(const struct template *t, enum field_id id)
+{
+	return t->present[id / 64] >> (id % 64) & 1;
+}
+
 /* Whether records tell their rate by samplingPacketSpace or samplingPopulation, which take another
  * element beside them. */
 static bool has_sampling_pair(const struct template *t)
@@ -342,6 +347,8 @@ static void make_plan(struct template *t)
 	order_steps(t);
 	t->own_sampling = claims.by[FIELD_sampling_rate] != NOBODY ||
 			  claims.by[FIELD_sampler_id] != NOBODY || has_sampling_pair(t);
+	t->icmp_in_port = always_sets(t, FIELD_protocol) && always_sets(t, FIELD_src_port) &&
+			  always_sets(t, FIELD_dst_port) && claims.by[FIELD_icmp_type] == NOBODY;
 	t->section = has_section(t);
 	add_extras(t, claimed);
 	set_offsets(t);

@@ -56,6 +56,7 @@ struct template {
 	uint16_t end_of[STEP_CONDITIONAL], first_extra, first_alone;
 	bool options;
 	bool own_sampling;    /* its records tell their sampling rate or sampler */
+	bool icmp_in_port;    /* they have a protocol and ports, but no ICMP type */
 	bool variable;        /* holds fields of variable length */
 	bool section;         /* its flow records hold part of a packet */
 	uint32_t record_len;  /* exact; the least, if variable; never 0 */
@@ -91,6 +92,7 @@ struct plan_times {
 	uint32_t base_uptime; /* the exporter's uptime then, in its units; with has_base */
 	bool has_base;        /* uptimes can be converted */
 	bool in_seconds;      /* they count seconds, not milliseconds */
+	uint64_t met;         /* quirks of uptimes that plan_run came upon are added to this set */
 };
 
 /* Runs the plan over one record: bytes of `len` = record_len at p, or with positions of template_locate.

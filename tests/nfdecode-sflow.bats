@@ -197,11 +197,6 @@ RAW="[1,1,118,4,{\"data\":\"$FRAME\"}]"
 	is '[.in_pkts, .in_bytes, .sampling_rate]' '[null,null,512]'
 }
 
-@test "sFlow: quirk unpadded-mac: Ethernet without the padding of its addresses" {
-	datagram "$(packet '[2,90,{"hex":"020000000003020000000004"},2048]' '[1001,30,2,40,0]')" | sflow
-	is '[.src_mac, .dst_mac, .ether_type, .in_bytes, .src_vlan]' '["02:00:00:00:00:03","02:00:00:00:00:04",2048,90,30]'
-}
-
 @test "sFlow: a path and communities that are too long end in ... and not within a number" {
 	python3 - >many.json <<-'END'
 		import json
