@@ -27,6 +27,7 @@ struct decoder *decoder_new(const struct decoder_config *config, decode_emit *em
 	d->emit = emit;
 	d->emit_ctx = ctx;
 	d->inner = config->inner;
+	d->counters = config->counters;
 	d->scale = config->scale;
 	d->exporters = exporters_new(&(struct exporters_config){
 		.limit = config->state_max - config->wait_max,

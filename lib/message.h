@@ -16,6 +16,7 @@ struct decoder {
 	struct late *late;
 	decode_emit *emit;
 	void *emit_ctx;
+	decode_counters *counters; /* NULL: not asked for */
 	const struct decode_trace *trace;
 	bool inner; /* the flow of a tunnelled packet is the innermost */
 	bool scale;

@@ -3,6 +3,7 @@
 #include "lib/sflow.h"
 
 #include "lib/base.h"
+#include "lib/sflow_counters.h"
 
 #define SAMPLING_UNKNOWN 1
 #define SAMPLING_RECORD  3
@@ -243,13 +244,49 @@ static void packet_sample(struct message *m, const struct head *h, const uint8_t
 	message_emit(m);
 }
 
+/* For --explain. */
+static void tell_counters(struct message *m, struct cursor c, uint32_t n)
+{
+	for (; n > 0 && cursor_ok(&c); n--) {
+		const uint8_t *at = c.p;
+		uint32_t format = cursor_u32(&c);
+		uint32_t len = cursor_u32(&c);
+		const uint8_t *p = cursor_take(&c, len);
+		const char *name = sflow_counters_name(format);
+		if (p) {
+			tell(m, at, 4, "counter_record");
+			tell(m, p, len, name ? name : "not known");
+		}
+	}
+}
+
+/* Counters are not of flows: who asked for them makes something of them. */
+static void counters_sample(struct message *m, const struct head *h, struct cursor c, bool expanded)
+{
+	struct decoder *d = m->decoder;
+	message_blank(m);
+	if (h->has_agent)
+		RECORD_SET(&d->record, agent, h->agent);
+	d->counts.counter_samples++;
+	sflow_number(m, &c, "sequence_number");
+	struct source source = read_source(m, &c, expanded);
+	uint32_t n = sflow_number(m, &c, "counter_records");
+	if (!cursor_ok(&c))
+		return;
+	RECORD_SET(&d->record, obs_point, (uint64_t)source.type << 32 | source.index);
+	if (d->trace)
+		tell_counters(m, c, n);
+	if (d->counters)
+		d->counters(d->emit_ctx, &d->record, c, n);
+}
+
 static const char *sample_name(uint32_t format)
 {
 	switch (format) {
 	case SAMPLE_FLOW: return "flow sample";
 	case SAMPLE_FLOW_EXPANDED: return "expanded flow sample";
-	case SAMPLE_COUNTERS: return "counters, passed over";
-	case SAMPLE_COUNTERS_EXPANDED: return "expanded counters, passed over";
+	case SAMPLE_COUNTERS: return "counters";
+	case SAMPLE_COUNTERS_EXPANDED: return "expanded counters";
 	case SAMPLE_DISCARDED: return "discarded packet";
 	default: return "not known, passed over";
 	}
@@ -276,7 +313,9 @@ static bool read_sample(struct message *m, const struct head *h, struct cursor *
 	case SAMPLE_FLOW_EXPANDED:
 	case SAMPLE_DISCARDED: packet_sample(m, h, at, sample, format); break;
 	case SAMPLE_COUNTERS:
-	case SAMPLE_COUNTERS_EXPANDED: m->decoder->counts.counter_samples++; break;
+	case SAMPLE_COUNTERS_EXPANDED:
+		counters_sample(m, h, sample, format == SAMPLE_COUNTERS_EXPANDED);
+		break;
 	default: m->decoder->counts.reserved_sets++; break;
 	}
 	return true;
