@@ -117,6 +117,86 @@ RAW="[1,1,118,4,{\"data\":\"$FRAME\"}]"
 	is '[.outer_src_ip, .outer_dst_ip, .outer_protocol]' '["192.0.2.20","192.0.2.21",47]'
 }
 
+@test "sFlow: the sampled header comes first wherever it stands among the records" {
+	local ip4='[3,76,17,{"hex":"0a000003"},{"hex":"0a000004"},1000,2000,0,8]'
+	datagram "$(packet "$ip4" '[1023,100,47,{"hex":"c0000214"},{"hex":"c0000215"},0,0,0,0]' "$RAW")" | sflow
+	is '[.src_ip, .src_port, .protocol, .in_bytes, .outer_src_ip]' '["10.0.0.1",1234,6,118,"192.0.2.20"]'
+	is '[.inner_src_ip, .inner_dst_ip, .inner_protocol, .inner_src_port, .inner_dst_port]' '["10.0.0.1","10.0.0.2",6,1234,80]'
+	# of several the first
+	datagram "$(packet "$RAW" "[1,11,70,0,{\"data\":\"${IPV4}0a0000090a000008$TCP\"}]")" | sflow
+	is '[.src_ip, .in_bytes]' '["10.0.0.1",118]'
+}
+
+@test "sFlow: a sampled header that is shorter than it says gives what is there" {
+	datagram "$(packet "[1,1,118,4,128,{\"hex\":\"$FRAME\"}]")" | sflow
+	is '[.src_ip, .dst_port, .tcp_flags]' '["10.0.0.1",80,16]'
+	datagram "$(packet '[1,1,118,4,128]')" | sflow
+	is '[.src_ip, .in_bytes]' '[null,118]'
+}
+
+@test "sFlow: headers of PPP, with and without its address, control and upper half" {
+	for front in ff030021 0021 ff0321 21; do
+		for protocol in 7 14; do
+			datagram "$(packet "[1,$protocol,106,0,{\"data\":\"$front${IPV4}0a0000010a000002$TCP\"}]")" | sflow
+			is '[.src_ip, .dst_port, .in_bytes]' '["10.0.0.1",80,106]'
+		done
+	done
+	datagram "$(packet '[1,7,106,0,{"data":"ff03"}]')" "$(packet '[1,7,106,0,{"data":"c021"}]')" | sflow
+	same '106 106' "$(jq -r .in_bytes lines | paste -sd ' ')"
+}
+
+@test "sFlow: the data source is the observation point, and an interface tells the direction" {
+	datagram "$(packet "$RAW")" | sflow
+	is '[.obs_point, .direction]' '[3,0]'
+	datagram "{\"format\":1,\"head\":[1,4,512,9000,0,3,4],\"records\":[$RAW]}" | sflow
+	is '[.obs_point, .direction]' '[4,1]'
+	datagram "{\"format\":1,\"head\":[1,3,512,9000,0,3,3],\"records\":[$RAW]}" | sflow
+	is '[.obs_point, .direction]' '[3,null]'
+	# VLAN 3, entPhysicalEntry 3
+	datagram "{\"format\":1,\"head\":[1,16777219,512,9000,0,3,4],\"records\":[$RAW]}" | sflow
+	is '[.obs_point, .direction]' '[4294967299,null]'
+	datagram "{\"format\":3,\"head\":[1,2,3,512,9000,0,0,3,0,4],\"records\":[$RAW]}" | sflow
+	is '[.obs_point, .direction]' '[8589934595,null]'
+	datagram "{\"format\":3,\"head\":[1,0,70000,512,9000,0,0,3,0,70000],\"records\":[$RAW]}" | sflow
+	is '[.obs_point, .direction]' '[70000,1]'
+}
+
+@test "sFlow: VLAN tags that were stripped stand before the one in the frame, and behind what the switch says" {
+	local tagged="[1,1,118,4,{\"data\":\"${ETHERNET}810060640800${IPV4}0a0000010a000002${TCP}\"}]"
+	datagram "$(packet '[1012,1,2291178188]' "$tagged")" | sflow
+	is '[.src_vlan, .src_cvlan, .vlan_priority]' '[2764,100,4]'
+	datagram "$(packet '[1012,3,2291138592,2164260865,2164260866]' "$tagged")" | sflow
+	is '[.src_vlan, .src_cvlan]' '[32,1]'
+	datagram "$(packet '[1001,30,2,40,0]' '[1012,1,2291138592]' "$tagged")" | sflow
+	is '[.src_vlan, .src_cvlan, .vlan_priority]' '[30,null,3]'
+}
+
+@test "sFlow: tunnels of layer 2, 802.11, queues and delays, time stamps" {
+	datagram "$(packet '[1021,90,{"hex":"020000000003"},{"hex":"020000000004"},2048]' '[1022,90,{"hex":"020000000005"},{"hex":"020000000006"},2048]' "$RAW")" | sflow
+	is '[.post_src_mac, .post_dst_mac, .src_mac]' '["02:00:00:00:00:03","02:00:00:00:00:04","02:00:00:00:00:01"]'
+	datagram "$(packet '[1014,{"text":"guests"},{"hex":"020000000003"},4,36,0,54000000,0,0,0]')" | sflow
+	is .wlan_ssid '"guests"'
+	datagram "$(packet '[1036,7]' '[1040,150000]' '[1039,4200000000]' "$RAW")" | sflow
+	is '[.egress_queue, .queue_depth, .transit_delay]' '[7,150000,4200000000]'
+	datagram "$(packet "[1043,$((1700000000123456789 >> 32)),$((1700000000123456789 & 4294967295))]" "$RAW")" | sflow
+	is '[.event_time, .last_switched, .time_source]' '["2023-11-14T22:13:20.123456789Z","2023-11-14T22:13:20.123456789Z","event_time"]'
+}
+
+@test "sFlow: dropped packets with the names that the exporter has for why" {
+	dropped() { datagram "{\"format\":5,\"head\":[1,0,3,0,3,0,$1],\"records\":[$2]}" | sflow; }
+	dropped 258 '[1041,{"text":"acl_drops"},{"text":"ingress_flow_action_drop"}]'
+	is '[.drop_name, .fwd_status, .direction, .obs_point]' '["ingress_flow_action_drop",130,0,3]'
+	dropped 335 '[1042,{"text":"ip_rpfilter"}],[1038,{"text":"ip_rcv_finish_core"}]'
+	is '[.drop_name, .fwd_status, .drop_reason]' '["ip_rpfilter",140,335]'
+	dropped 70000 '[1038,{"text":"ip_rcv"}]'
+	is '[.drop_name, .fwd_status, .drop_reason]' '["ip_rcv",128,null]'
+}
+
+@test "sFlow: what an application did is not a packet" {
+	datagram "$(packet '[2206,1,1001,{"text":"/"},{"text":"example.org"}]')" | sflow
+	is '[.in_pkts, .in_bytes, .sampling_rate]' '[null,null,512]'
+}
+
 @test "sFlow: a path and communities that are too long end in ... and not within a number" {
 	python3 - >many.json <<-'END'
 		import json

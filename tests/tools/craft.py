@@ -458,6 +458,24 @@ def nat_by_times(e):
         e.ipfix(enterprise(template_id, (time, 8), (93, 65535, 637)), a_set(template_id, row))
 
 
+def sflow(e, record, behind=b""):
+    """An sFlow datagram with one flow sample of one record, and what the sample holds behind that."""
+    sample = b"".join(number(n) for n in (1, 3, 512, 9000, 0, 3, 4, 1)) + record + behind
+    head = (5, 1, 0xc0000207, 0, 1, 5000, 1, 1, len(sample))
+    e.send(b"".join(number(n) for n in head) + sample)
+
+
+def unpadded_mac(e):
+    """MAC addresses in sFlow as long as they are, without the padding to four octets."""
+    macs = bytes((2, 0, 0, 0, 0, 1)) + bytes((2, 0, 0, 0, 0, 2))
+    sflow(e, number(2) + number(20) + number(90) + macs + number(0x800))
+
+
+def long_sample(e):
+    """Four octets behind the last record of a sample of sFlow."""
+    sflow(e, number(1001) + number(16) + number(30) + number(0) + number(40) + number(0), number(0))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--from", dest="address", default="192.0.2.1")
