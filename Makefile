@@ -159,7 +159,8 @@ $(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: LIBS_ALL += $
 $(TOOLS): %: %.o $(BUILD)/libgoflow.a
 	$(LINK) -lpcap -lrdkafka -lprotobuf-c $(LIBS_ALL)
 
-# One tool, too.
+# Two tools, too: one is over the unit tests' own records.
+$(BUILD)/tests/tools/samples: $(BUILD)/tests/unit/records.o
 $(BUILD)/tests/tools/apiserve: $(CONFIG_OBJ) $(call OBJ,$(sort $(wildcard goflow/api*.c)))
 $(BUILD)/tests/tools/apiserve: LIBS_ALL += $(LIBS_goflow)
 
