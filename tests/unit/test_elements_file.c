@@ -123,6 +123,41 @@ static void test_too_many(void **state)
 	assert_int_equal(complaints, 1);
 }
 
+/* Names that could be taken for another's, or for that of a relative of another: none of these. */
+static void test_clashes(void **state)
+{
+	static const char *const all[] = {
+		"[{pen: 1, id: 1, name: octetDeltaCount, type: string}]",
+		"[{pen: 1, id: 1, name: OctetDeltaCount, type: string}]",
+		"[{pen: 1, id: 1, name: reverseOctetDeltaCount, type: string}]",
+		"[{pen: 1, id: 1, name: v9AppHTTPHost, type: string}]",
+		"[{pen: 1, id: 1, name: a, type: string}, {pen: 2, id: 1, name: a, type: string}]",
+		"[{pen: 1, id: 1, name: ab, type: string}, {pen: 0, id: 999, name: Ab, type: string}]",
+		"[{pen: 0, id: 999, name: ab, type: string}, {pen: 1, id: 9, name: reverseAb, type: string}]",
+		"[{pen: 9, id: 99, name: ab, type: string}, {pen: 1, id: 9, name: v9Ab, type: string}]",
+	};
+	static const char *const none[] = {
+		"[{pen: 0, id: 1, name: octetDeltaCount, type: string}]",
+		"[{pen: 0, id: 1, name: octets, type: string}, {pen: 1, id: 1, name: Octet, type: string}]",
+		"[{pen: 29305, id: 1, name: reverseOctetDeltaCount, type: string}]",
+		"[{pen: 1, id: 1, name: reverse, type: string}, {pen: 1, id: 2, name: v9, type: string}]",
+		"[{pen: 1, id: 1, name: reversed, type: string}, {pen: 1, id: 2, name: en1, type: string}]",
+	};
+	(void)state;
+	for (size_t i = 0; i < LEN(all) + LEN(none); i++) {
+		char text[256];
+		unsigned complaints = 0;
+		bool good = i >= LEN(all);
+		size_t len =
+			(size_t)sprintf(text, "elements: %s", good ? none[i - LEN(all)] : all[i]);
+		struct elements_file *f =
+			elements_file_parse(text, len, count_complaint, &complaints);
+		if ((f != NULL) != good || (complaints == 0) != good)
+			fail_msg("%s is %s", text, f ? "taken" : "refused");
+		elements_file_free(f);
+	}
+}
+
 /* Which types fill which kinds of fields: no more than these. */
 static void test_kinds(void **state)
 {
@@ -259,6 +294,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_clashes),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_bits),
 		cmocka_unit_test(test_bounds),
