@@ -162,8 +162,8 @@ static void test_known_elements(void **state)
 	}
 }
 
-/* The registry of IANA, revision of August 2026: its ids from 1 to 533, but those that it leaves to NetFlow v9
- * or has no longer, are known, and none behind them. */
+/* The registry of IANA, revision of August 2026: its ids from 1 to 533, but those that it leaves to
+ * NetFlow v9 or has no longer, are known, and none behind them. */
 static void test_iana_whole(void **state)
 {
 	static const struct {
