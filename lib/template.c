@@ -7,6 +7,7 @@
 #include "lib/err.h"
 #include "lib/nested.h"
 #include "lib/section.h"
+#include "lib/vendor.h"
 
 #define IE_SYSINIT      160
 #define IE_PACKET_SPACE 306
@@ -356,6 +357,7 @@ static void make_plan(struct template *t)
 	t->nested = !t->options && nested_template(t->fields, t->field_count);
 	add_extras(t, claimed);
 	set_offsets(t);
+	t->vendor = t->options ? 0 : (uint8_t)vendor_says(t);
 }
 
 struct template *template_compile(uint16_t id, const struct template_field *defs,

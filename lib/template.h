@@ -59,6 +59,7 @@ struct template {
 	bool icmp_in_port;    /* they have a protocol and ports, but no ICMP type */
 	bool variable;        /* holds fields of variable length */
 	bool section;         /* its flow records hold part of a packet */
+	uint8_t vendor;       /* what vendor_complete has to do with its records */
 	bool nested;          /* its flow records tell of two IP headers */
 	uint32_t record_len;  /* exact; the least, if variable; never 0 */
 	uint32_t bytes;       /* that it occupies, BLOCK_OVERHEAD included */
