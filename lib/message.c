@@ -64,8 +64,6 @@ int message_begin(struct message *m, struct decoder *d, const struct datagram *d
 	if (!domain)
 		return ERR_MEMORY;
 	message_resume(m, d, dg, h, domain);
-	m->verdict = sequence_check(
-		&domain->sequence, &domain->exporter->sequence, h->sequence, h->per_datagram);
 	return 0;
 }
 
@@ -216,15 +214,13 @@ static void hand_over(struct message *m, struct record *r)
 }
 
 static void flow_record(struct message *m, const struct template *t, const uint8_t *p,
-	const struct field_position *pos, struct plan_times times)
+	const struct field_position *pos)
 {
 	struct record *r = &m->decoder->record;
 	for (unsigned w = 0; w < FIELD_WORDS; w++)
 		r->present[w] = m->shared[w] | t->present[w];
 	r->extra_count = 0;
-	plan_run(t, p, pos, r, &times);
-	if (times.met)
-		exporter_met(m->domain->exporter, times.met);
+	plan_run(t, p, pos, r, &m->times);
 	if (t->nested)
 		nested_fill(t, p, pos, r, m->decoder->inner);
 	if (t->section)
@@ -302,6 +298,7 @@ void message_data(struct message *m, const struct template *t, struct cursor set
 	struct decoder *d = m->decoder;
 	bool locate = t->variable || t->options;
 	bool header_says = shares(m, FIELD_sampling_source);
+	const struct plan_times times = m->times; /* which records may change for themselves */
 	begin_set(m, t);
 	while (cursor_left(&set) >= t->record_len) {
 		const struct field_position *pos = locate ? d->positions : NULL;
@@ -315,13 +312,17 @@ void message_data(struct message *m, const struct template *t, struct cursor set
 		if (t->options)
 			learn_options(m, t, p);
 		else
-			flow_record(m, t, p, pos, m->times);
+			flow_record(m, t, p, pos);
 		if (d->trace)
 			trace_record(m, t, p, pos);
 		m->records++;
 	}
 	if (cursor_left(&set) >= PADDING_MAX && cursor_left(&set) < t->record_len)
 		message_met(m, QUIRK_LONG_PADDING);
+	exporter_met(m->domain->exporter, m->times.met);
+	m->times = times;
+	if (t->options && !m->times.has_base)
+		message_sysinit(m);
 	end_set(m, header_says);
 }
 
@@ -427,11 +428,26 @@ void message_count_flows(struct message *m)
 		note_sampling(e, &m->decoder->record);
 }
 
+static void take_sequence(struct message *m)
+{
+	const struct message_header *h = &m->header;
+	const struct sequence_datagram d = {
+		.unit = h->unit,
+		.number = h->sequence,
+		.export_s = h->export_ns ? (uint32_t)(h->export_ns / NS_PER_S) : h->uptime / 1000,
+		.uptime = h->uptime,
+		.has_uptime = h->has_uptime,
+		.exact = m->exact,
+		.flows = m->flows,
+		.options = m->records - m->flows,
+	};
+	sequence_take(&m->domain->sequence, &m->domain->exporter->sequence, &d);
+}
+
 int message_end(struct message *m)
 {
 	struct exporter *e = m->domain->exporter;
-	sequence_advance(&m->domain->sequence, &e->sequence, m->verdict, m->header.sequence,
-		m->records, m->exact, m->header.per_datagram);
+	take_sequence(m);
 	message_count_flows(m);
 	e->datagrams++;
 	e->last_seen = m->datagram->received;

@@ -94,6 +94,9 @@ rate='"\(.sampling_rate) \(.sampling_source)"'
 	gives uptime-wrapped '{"uptime-wrapped":1}' "$flow" "2023-11-14T22:13:15.000Z 2023-11-14T22:13:17.000Z"
 	gives long-uptime '{"long-uptime":1}' "$flow" "2023-11-14T22:13:18.000Z 2023-11-14T22:13:19.000Z"
 	gives uptime-base '{"uptime-base":1}' "$flow" "2023-11-14T22:13:18.000Z 2023-11-14T22:13:19.000Z"
+	gives uptime-base-at-once '{"uptime-base":1}' "$flow" "2023-11-14T22:13:18.000Z 2023-11-14T22:13:19.000Z"
+	gives uptime-base-in-records '{}' "$flow" "2023-11-14T21:13:22.000Z 2023-11-14T21:13:23.000Z" \
+		"2023-11-14T21:13:24.000Z 2023-11-14T21:13:26.000Z" "null 2023-11-14T22:13:20Z"
 }
 
 @test "quirks: ICMP types in ports" {

@@ -354,6 +354,19 @@ def uptime_base(e):
     e.ipfix(template(270, *TIMES, set_id=2), a_set(270, times(BOOTED * 1000 - 2000, BOOTED * 1000 - 1000)), sequence=1)
 
 
+def uptime_base_at_once(e):
+    """The same in one message."""
+    e.ipfix(options10(312, ((149, 4),), (160, 8)), a_set(312, number(7) + number((EXPORTED - BOOTED) * 1000, 8)),
+            template(270, *TIMES, set_id=2), a_set(270, times(BOOTED * 1000 - 2000, BOOTED * 1000 - 1000)))
+
+
+def uptime_base_in_records(e):
+    """Records of which each has its base itself, and a set behind them that has none."""
+    base = EXPORTED - BOOTED
+    e.ipfix(template(282, (8, 4), (22, 4), (21, 4), (160, 8), set_id=2), template(270, *TIMES, set_id=2),
+            a_set(282, b"".join(times(1000 * n, 2000 * n) + number((base + n) * 1000, 8) for n in (1, 2))), a_set(270, times(1000, 2000)))
+
+
 def icmp_in_port(e):
     """ICMP 3/1 in the destination port, 8/0 in the source port, ICMPv6 129/0, none in both ports, and UDP."""
     rows = b"".join(bytes((p,)) + number(s, 2) + number(d, 2) for p, s, d in
