@@ -33,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.exporter_max = 24 * 1024,
 		.wait_max = 8 * 1024,
 		.wait_ns = 3 * NS_PER_S,
+		.inner = size % 2,
 		.seed = 1};
 	struct decoder *d = decoder_new(&config, emit, &out);
 	uint64_t now = 1700000000 * NS_PER_S, datagrams = 0;
