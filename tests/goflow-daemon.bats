@@ -18,15 +18,24 @@ setup() { daemon_setup; }
 	grep -q 'totals pipeline=netflow backend=local records=3000 stored=3000 lost=0 not_read=0' err
 }
 
-@test "goflow: the file of exporters names them in the records" {
+@test "goflow: the file of exporters names them in the records, and a reload takes what has changed in it" {
 	one_backend
 	echo "exporters: $PWD/exporters.yml" >>config.yml
 	echo '127.0.0.0/8: {name: edge-1, sampling: 1000}' >exporters.yml
 	daemon -c config.yml
 	load_flows 300
 	wait_for 10 stored 300
+	echo '127.0.0.0/8: {name: edge-one, sampling: 1000}' >exporters.yml
+	kill -HUP "$goflow"
+	wait_for 10 grep -q 'the new configuration is taken' err
+	load_flows 600
+	wait_for 10 stored 900
+	echo '127.0.0.0/8: {name: }' >exporters.yml
+	kill -HUP "$goflow"
+	wait_for 10 grep -q 'exporters.yml:1:.*found nothing, expected a name' err
+	wait_for 10 grep -q 'is not taken' err
 	drained
-	same "edge-1|300" "$(sqlite3 flows.sqlite 'SELECT exporter_name, count(*) FROM goflow_records GROUP BY 1')"
+	same "edge-1|300 edge-one|600" "$(sqlite3 flows.sqlite 'SELECT exporter_name, count(*) FROM goflow_records GROUP BY 1' | paste -sd ' ')"
 }
 
 @test "goflow: inner makes the innermost packet of a tunnel the flow" {
