@@ -62,7 +62,8 @@ struct late {
 	struct queue *queues[LATE_BUCKETS];
 };
 
-/* The queue for a template of the sender, made if there is none; free it if nothing is appended to it. NULL: no memory. */
+/* The queue for a template of the sender, made if there is none; free it if nothing is appended to it. NULL:
+ * no memory. */
 struct queue *late_queue_of(struct decoder *d, const struct ip *address, const struct message_header *h,
 	uint16_t id);
 
