@@ -17,8 +17,7 @@ struct decoder {
 	decode_emit *emit;
 	void *emit_ctx;
 	const struct decode_trace *trace;
-	bool inner; /* the flow of a tunnelled packet is the innermost */
-	bool scale;
+	bool inner, scale, split; /* of decoder_config */
 	struct decode_counts counts;
 	struct template *fixed[FIXED_COUNT];                 /* the records of NetFlow v1, v5 and v7 */
 	struct record record;                                /* the one being filled */
@@ -46,6 +45,7 @@ struct message {
 	struct pending *pending;
 	struct plan_times times;
 	unsigned joins;               /* what join_record has to do with the records of the set in hand */
+	bool split;                   /* they may be of both directions, and are to be parted */
 	uint64_t shared[FIELD_WORDS]; /* fields set by the header, for all its records */
 	uint32_t records;   /* data records so far, option records included */
 	uint32_t flows;

@@ -4,8 +4,11 @@
 #include <string.h>
 
 #include "lib/base.h"
+#include "lib/elements.h"
 #include "lib/err.h"
+#include "lib/nested.h"
 #include "lib/section.h"
+#include "lib/vendor.h"
 
 #define IE_SYSINIT      160
 #define IE_PACKET_SPACE 306
@@ -16,6 +19,8 @@
 struct claims {
 	uint16_t by[FIELD_COUNT];    /* index of the template field, or NOBODY */
 	uint16_t other[FIELD_COUNT]; /* the same for the other address family */
+	const struct own_element
+		*own[FIELD_COUNT]; /* it won by the user's word, which goes first; or NULL */
 };
 
 static bool fits(uint8_t kind, uint8_t form, uint16_t len)
@@ -24,6 +29,7 @@ static bool fits(uint8_t kind, uint8_t form, uint16_t len)
 	switch (form) {
 	case FORM_HIGH:
 	case FORM_LOW: return len == 2;
+	case FORM_LABEL: return len == 3;
 	case FORM_UPTIME:
 	case FORM_SECONDS:
 	case FORM_MILLIS:
@@ -78,14 +84,39 @@ static uint16_t field_of(const struct by_id *x, const struct template_field *def
 	return i;
 }
 
+/* Whether an element of the user's own fills its field from so many bytes. */
+static bool own_fits(const struct own_element *e, uint16_t len)
+{
+	if (e->form == FORM_BITS)
+		return len == TEMPLATE_VARIABLE || 8u * len > OWN_BITS_LOWEST(e->bits);
+	if (e->element.type == ELEMENT_IPV4 || e->element.type == ELEMENT_IPV6)
+		return len == (e->element.type == ELEMENT_IPV4 ? 4 : 16);
+	return fits(fields[e->field].kind, e->form, len);
+}
+
+static void stake_own_claims(struct claims *c, const struct template_field *defs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct own_element *e = element_own(defs[i].pen, defs[i].id);
+		if (!e || e->field < 0 || !own_fits(e, defs[i].len))
+			continue;
+		if (!c->own[e->field] || e->order < c->own[e->field]->order) {
+			c->own[e->field] = e;
+			c->by[e->field] = (uint16_t)i;
+		}
+	}
+}
+
 /* For each record field the best source among the template's fields; the first of equals. */
 static void stake_claims(struct claims *c, const struct template_field *defs, size_t count)
 {
 	struct by_id x;
 	index_fields(&x, defs, count);
 	memset(c, 0xff, sizeof *c);
+	memset(c->own, 0, sizeof c->own);
+	stake_own_claims(c, defs, count);
 	for (size_t id = 0; id < FIELD_COUNT; id++)
-		for (uint8_t k = 0; k < fields[id].source_count; k++) {
+		for (uint8_t k = 0; k < fields[id].source_count && !c->own[id]; k++) {
 			const struct field_source *s = &fields[id].sources[k];
 			uint16_t *claim = s->form == FORM_V6 ? &c->other[id] : &c->by[id];
 			if (*claim == NOBODY)
@@ -134,6 +165,8 @@ static enum step_op op_of(uint8_t kind, uint8_t form, uint16_t len)
 		[FORM_NANOS] = STEP_NANOS,
 		[FORM_DELTA_US] = STEP_DELTA_US,
 		[FORM_MS_AS_US] = STEP_MS_AS_US,
+		[FORM_LABEL] = STEP_LABEL,
+		[FORM_BITS] = STEP_BITS,
 	};
 	if (form == FORM_VALUE || form == FORM_V6)
 		return value_op(kind, len);
@@ -153,16 +186,24 @@ static struct step *add_step(struct template *t, enum step_op op, size_t index)
 /* The step by which template field `index` fills record field `id`. */
 static void add_claim(struct template *t, const struct claims *c, enum field_id id, size_t index)
 {
-	int form = source_form(&fields[id], &t->fields[index]);
+	const struct own_element *own = c->own[id];
+	int form = own ? own->form : source_form(&fields[id], &t->fields[index]);
 	enum step_op op = op_of(fields[id].kind, (uint8_t)form, t->fields[index].len);
 	bool contested = form == FORM_V6 && c->by[id] != NOBODY;
 	struct step *s = add_step(t, contested ? STEP_OTHER_FAMILY : op, index);
 	s->field = (uint8_t)id;
 	s->target = fields[id].offset;
+	s->bits = own ? own->bits : 0;
 	if (contested)
 		s->partner = c->by[id];
 	else if (op < STEP_CONDITIONAL)
 		t->present[id / 64] |= UINT64_C(1) << (id % 64);
+}
+
+/* What a range of bits leaves out of an element must not be lost: it stays among the extras. */
+static bool takes_all(const struct own_element *e)
+{
+	return !e || e->form != FORM_BITS;
 }
 
 static void add_claims(struct template *t, const struct claims *c, bool *claimed)
@@ -178,7 +219,7 @@ static void add_claims(struct template *t, const struct claims *c, bool *claimed
 		for (size_t k = 0; k < LEN(indexes); k++)
 			if (indexes[k] != NOBODY) {
 				add_claim(t, c, (enum field_id)id, indexes[k]);
-				claimed[indexes[k]] = true;
+				claimed[indexes[k]] |= takes_all(c->own[id]);
 			}
 	}
 }
@@ -366,8 +407,10 @@ static void make_plan(struct template *t)
 	t->icmp_in_port = always_sets(t, FIELD_protocol) && always_sets(t, FIELD_src_port) &&
 			  always_sets(t, FIELD_dst_port) && claims.by[FIELD_icmp_type] == NOBODY;
 	t->section = has_section(t);
+	t->nested = !t->options && nested_template(t->fields, t->field_count);
 	add_extras(t, claimed);
 	set_offsets(t);
+	t->vendor = t->options ? 0 : (uint8_t)vendor_says(t);
 }
 
 struct template *template_compile(uint16_t id, const struct template_field *defs,
