@@ -10,10 +10,14 @@
 #define SFLOW_TEXT_MAX  1000
 #define SFLOW_TEXT_ROOM (SFLOW_TEXT_MAX + 32)
 
+/* Records of a sample that are not known and kept all the same. */
+#define SFLOW_UNKNOWN_MAX 64
+
 /* A sample that is being read into m->decoder->record, whose texts borrow from it. */
 struct sflow_sample {
 	struct message *m;
 	struct record *r;
+	uint32_t format; /* of the record in hand */
 	uint32_t bytes; /* of the packet, by the best record until now */
 	uint8_t rank;   /* of that record: frame, Ethernet, IP; 0: none */
 	bool tagged;      /* the sampled frame has a VLAN tag */

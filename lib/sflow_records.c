@@ -4,6 +4,7 @@
 
 #include "lib/base.h"
 #include "lib/dissect.h"
+#include "lib/elements.h"
 #include "lib/jsontext.h"
 #include "lib/sflow.h"
 
@@ -145,13 +146,6 @@ static void l2_tunnel_egress(struct sflow_sample *s, struct cursor *c)
 		return;
 	PUT(s->r, post_src_mac, p.src);
 	PUT(s->r, post_dst_mac, p.dst);
-}
-
-/* The one that was around it, of which no field tells. */
-static void l2_tunnel_ingress(struct sflow_sample *s, struct cursor *c)
-{
-	struct sampled_ethernet p;
-	read_ethernet(s->m, c, &p);
 }
 
 /* sampled_ipv4 and sampled_ipv6 differ in their addresses' length, and in what the last one is
@@ -516,16 +510,37 @@ static void timestamp(struct sflow_sample *s, struct cursor *c)
 		RECORD_SET(s->r, event_time, ((struct instant){be64(p), 9}));
 }
 
+/* Those of one number stand next to each other. */
+static void keep(struct record *r, const struct extra *e)
+{
+	uint32_t at = r->extra_count;
+	while (at > 0 && (r->extras[at - 1].pen != e->pen || r->extras[at - 1].id != e->id))
+		at--;
+	if (at == 0)
+		at = r->extra_count;
+	memmove(&r->extras[at + 1], &r->extras[at], (r->extra_count - at) * sizeof *e);
+	r->extras[at] = *e;
+	r->extra_count++;
+}
+
+/* What no field tells stays with the record as it is. */
+static void not_known(struct sflow_sample *s, struct cursor *c)
+{
+	size_t len = cursor_left(c);
+	const uint8_t *p = sflow_opaque(s->m, c, len, "not known");
+	if (!p || len > UINT16_MAX || s->r->extra_count == SFLOW_UNKNOWN_MAX)
+		return;
+	keep(s->r, &(struct extra){.pen = PEN_SFLOW + (s->format >> 12),
+			   .id = s->format & 0xfff,
+			   .len = (uint16_t)len,
+			   .bytes = p});
+}
+
 /* An operation of an application, which is no packet. */
 static void transaction(struct sflow_sample *s, struct cursor *c)
 {
 	s->transaction = true;
-	sflow_opaque(s->m, c, cursor_left(c), "operation");
-}
-
-static void not_known(struct sflow_sample *s, struct cursor *c)
-{
-	sflow_opaque(s->m, c, cursor_left(c), "not known, passed over");
+	not_known(s, c);
 }
 
 struct reader {
@@ -553,7 +568,7 @@ static const struct reader *reader_of(uint32_t format)
 		{1015, "extended_80211_tx", extended_80211},
 		{1020, "extended_nat_port", extended_nat_port},
 		{1021, "extended_L2_tunnel_egress", l2_tunnel_egress},
-		{1022, "extended_L2_tunnel_ingress", l2_tunnel_ingress},
+		{1022, "extended_L2_tunnel_ingress", not_known},
 		{1023, "extended_ipv4_tunnel_egress", tunnel_ip4},
 		{1024, "extended_ipv4_tunnel_ingress", tunnel_ip4},
 		{1025, "extended_ipv6_tunnel_egress", tunnel_ip6},
@@ -581,7 +596,8 @@ static const struct reader *reader_of(uint32_t format)
 void sflow_record(struct sflow_sample *s, const uint8_t *at, struct cursor c)
 {
 	const struct decode_trace *trace = s->m->decoder->trace;
-	const struct reader *reader = reader_of(be32(at));
+	s->format = be32(at);
+	const struct reader *reader = reader_of(s->format);
 	if (trace)
 		trace->item(trace->ctx, (size_t)(at - s->m->datagram->data), at, 4, reader->name);
 	reader->read(s, &c);
