@@ -47,6 +47,9 @@ void sflow_header(struct sflow_sample *s, struct cursor c);
  * One that is not known, or of which not all is there, gives what it can. */
 void sflow_record(struct sflow_sample *s, const uint8_t *at, struct cursor c);
 
+/* The record extended_gateway. */
+void sflow_gateway(struct sflow_sample *s, struct cursor *c);
+
 /* After the last one. */
 void sflow_finish(struct sflow_sample *s);
 

@@ -94,6 +94,9 @@ rate='"\(.sampling_rate) \(.sampling_source)"'
 	gives uptime-wrapped '{"uptime-wrapped":1}' "$flow" "2023-11-14T22:13:15.000Z 2023-11-14T22:13:17.000Z"
 	gives long-uptime '{"long-uptime":1}' "$flow" "2023-11-14T22:13:18.000Z 2023-11-14T22:13:19.000Z"
 	gives uptime-base '{"uptime-base":1}' "$flow" "2023-11-14T22:13:18.000Z 2023-11-14T22:13:19.000Z"
+	gives uptime-base-at-once '{"uptime-base":1}' "$flow" "2023-11-14T22:13:18.000Z 2023-11-14T22:13:19.000Z"
+	gives uptime-base-in-records '{}' "$flow" "2023-11-14T21:13:22.000Z 2023-11-14T21:13:23.000Z" \
+		"2023-11-14T21:13:24.000Z 2023-11-14T21:13:26.000Z" "null 2023-11-14T22:13:20Z"
 }
 
 @test "quirks: ICMP types in ports" {
@@ -115,6 +118,11 @@ rate='"\(.sampling_rate) \(.sampling_source)"'
 	gives both-families '{"both-families":1}' .src_ip 10.0.0.1 2001:db8::1
 	gives odd-option-length '{"odd-option-length":1}' .sampling_rate 90
 	gives template-redefined '{"template-redefined":2}' '"\(.src_ip) \(.in_bytes)"' "10.0.0.1 1000" "10.0.0.2 100"
+}
+
+@test "quirks: what enterprises say by elements of their own" {
+	gives forwarding-exception '{"forwarding-exception":2}' .fwd_status 64 128
+	gives nat-by-times '{"nat-by-times":2}' '"\(.nat_event) \(.nat_subscriber)"' '1 LSN-Host@10.0.0.1' '2 LSN-Host@10.0.0.1'
 }
 
 @test "quirks: sFlow with MAC addresses that are not padded, and samples that are longer than their records" {

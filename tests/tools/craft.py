@@ -354,6 +354,19 @@ def uptime_base(e):
     e.ipfix(template(270, *TIMES, set_id=2), a_set(270, times(BOOTED * 1000 - 2000, BOOTED * 1000 - 1000)), sequence=1)
 
 
+def uptime_base_at_once(e):
+    """The same in one message."""
+    e.ipfix(options10(312, ((149, 4),), (160, 8)), a_set(312, number(7) + number((EXPORTED - BOOTED) * 1000, 8)),
+            template(270, *TIMES, set_id=2), a_set(270, times(BOOTED * 1000 - 2000, BOOTED * 1000 - 1000)))
+
+
+def uptime_base_in_records(e):
+    """Records of which each has its base itself, and a set behind them that has none."""
+    base = EXPORTED - BOOTED
+    e.ipfix(template(282, (8, 4), (22, 4), (21, 4), (160, 8), set_id=2), template(270, *TIMES, set_id=2),
+            a_set(282, b"".join(times(1000 * n, 2000 * n) + number((base + n) * 1000, 8) for n in (1, 2))), a_set(270, times(1000, 2000)))
+
+
 def icmp_in_port(e):
     """ICMP 3/1 in the destination port, 8/0 in the source port, ICMPv6 129/0, none in both ports, and UDP."""
     rows = b"".join(bytes((p,)) + number(s, 2) + number(d, 2) for p, s, d in
@@ -423,6 +436,26 @@ def both_families(e):
 def initiator_counters(e):
     """Counters of initiator and responder in place of 1 and 2."""
     e.v9(template(281, (231, 4), (232, 4), (298, 4), (299, 4)), a_set(281, b"".join(number(n) for n in (1000, 2000, 10, 20))))
+
+
+def enterprise(template_id, *fields):
+    """A set with one template of fields of (id, length) or (id, length, enterprise)."""
+    specifiers = b"".join(struct.pack(">HH", *f) if len(f) == 2 else struct.pack(">HHI", f[0] | 0x8000, *f[1:]) for f in fields)
+    return a_set(2, struct.pack(">HH", template_id, len(fields)) + specifiers)
+
+
+def forwarding_exception(e):
+    """Two packets by Juniper's commonPropertiesId (Q38): one that was forwarded, one that was not."""
+    rows = struct.pack(">4sH4sH", bytes((10, 0, 0, 1)), 2 << 10, bytes((10, 0, 0, 2)), 2 << 10 | 194)
+    e.ipfix(enterprise(256, (8, 4), (137, 2, 2636)), a_set(256, rows))
+
+
+def nat_by_times(e):
+    """A NAT log of Nokia's: a translation that begins, and one that ends."""
+    subscriber = b"LSN-Host@10.0.0.1"
+    for template_id, time in (256, 152), (257, 153):
+        row = struct.pack(">QB", EXPORTED * 1000, len(subscriber)) + subscriber
+        e.ipfix(enterprise(template_id, (time, 8), (93, 65535, 637)), a_set(template_id, row))
 
 
 def sflow(e, record, behind=b""):
