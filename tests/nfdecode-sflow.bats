@@ -16,6 +16,23 @@ sflow() {
 	nfdecode -j "$@" <sflow.pcap >lines 2>err
 }
 
+flows() { [ "$(nfctl --socket stats.sock exporters --json 2>/dev/null | jq '.exporters[0].flows')" = "$1" ]; }
+
+# served FLOWS [OPTION...]: the same, and what nfctl tells of exporters once there are so many flows, in ./told
+served() {
+	local expected=$1
+	shift
+	python3 "$TOOLS/sflow.py" >sflow.pcap
+	mkfifo in
+	exec 7<>in
+	background nfdecode --stats stats.sock "$@" <in >out 2>err 7>&-
+	cat sflow.pcap >&7
+	wait_for 10 flows "$expected"
+	nfctl --socket stats.sock exporters --json >told
+	exec 7>&-
+	wait "$pid"
+}
+
 # packet RECORD...: a flow sample with these records, as JSON: of interface 3 to 4, 1 in 512
 packet() {
 	local IFS=,
@@ -251,16 +268,8 @@ RAW="[1,1,118,4,{\"data\":\"$FRAME\"}]"
 	for seq in 1 2 5 6; do
 		datagram "$(packet "$RAW")" "$(packet "$RAW")" | sed "s/^{/{\"seq\":$seq,/"
 		datagram "$(packet "$RAW")" | sed "s/^{/{\"seq\":$((100 + seq)),\"sub\":1,/"
-	done | python3 "$TOOLS/sflow.py" >sflow.pcap
-	mkfifo in
-	exec 7<>in
-	background nfdecode --stats stats.sock <in >out 2>err 7>&-
-	cat sflow.pcap >&7
-	seen() { [ "$(nfctl --socket stats.sock exporters --json 2>/dev/null | jq '.exporters[0].flows')" = 12 ]; }
-	wait_for 10 seen
-	same '[[105],4,6]' "$(nfctl --socket stats.sock exporters --json | jq -c '.exporters[0] | [.versions, .lost_datagrams, .lost_records]')"
-	exec 7>&-
-	wait "$pid"
+	done | served 12
+	same '[[105],4,6]' "$(jq -c '.exporters[0] | [.versions, .lost_datagrams, .lost_records]' told)"
 }
 
 @test "sFlow: --explain tells each value of each record with its offset" {
@@ -321,14 +330,6 @@ COUNTERS='{"format":2,"head":[9,3],"records":[[1,3,6,0,1000000000,1,3,1,5,10,20,
 		datagram "$(packet "$RAW")" | sed "s/^{/{\"seq\":$seq,/"
 	done >datagrams
 	head -n 2 datagrams | sflow --state state
-	tail -n 2 datagrams | python3 "$TOOLS/sflow.py" >sflow.pcap
-	mkfifo in
-	exec 7<>in
-	background nfdecode --state state --stats stats.sock <in >out 2>err 7>&-
-	cat sflow.pcap >&7
-	seen() { [ "$(nfctl --socket stats.sock exporters --json 2>/dev/null | jq '.exporters[0].flows')" = 2 ]; }
-	wait_for 10 seen
-	same '[2,2]' "$(nfctl --socket stats.sock exporters --json | jq -c '.exporters[0] | [.lost_datagrams, .lost_records]')"
-	exec 7>&-
-	wait "$pid"
+	tail -n 2 datagrams | served 2 --state state
+	same '[2,2]' "$(jq -c '.exporters[0] | [.lost_datagrams, .lost_records]' told)"
 }
