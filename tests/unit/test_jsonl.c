@@ -726,7 +726,7 @@ static void test_as_many_extras_as_there_may_be(void **state)
 	static char text[JSONL_LINE_MAX];
 	(void)state;
 	for (size_t n = EXTRAS_MAX; n <= EXTRAS_MAX + 1; n++) {
-		size_t len = (size_t)snprintf(text, sizeof text, "{\"extra\":{\"en9:id1\":[");
+		size_t len = (size_t)snprintf(text, sizeof text, "{\"extra\":{\"en99999:id1\":[");
 		for (size_t i = 0; i < n; i++)
 			len += (size_t)snprintf(text + len, sizeof text - len,
 				"%s{\"hex\":\"%02zx\"}", i ? "," : "", i & 255);
