@@ -10,10 +10,14 @@
 #define SFLOW_TEXT_MAX  1000
 #define SFLOW_TEXT_ROOM (SFLOW_TEXT_MAX + 32)
 
+/* Records of a sample that are not known and kept all the same. */
+#define SFLOW_UNKNOWN_MAX 64
+
 /* A sample that is being read into m->decoder->record, whose texts borrow from it. */
 struct sflow_sample {
 	struct message *m;
 	struct record *r;
+	uint32_t format; /* of the record in hand */
 	uint32_t bytes; /* of the packet, by the best record until now */
 	uint8_t rank;   /* of that record: frame, Ethernet, IP; 0: none */
 	bool tagged;      /* the sampled frame has a VLAN tag */
@@ -42,6 +46,9 @@ void sflow_header(struct sflow_sample *s, struct cursor c);
 /* Reads a flow record into the sample: its format (enterprise << 12 | number) stands at `at`, and c is its contents.
  * One that is not known, or of which not all is there, gives what it can. */
 void sflow_record(struct sflow_sample *s, const uint8_t *at, struct cursor c);
+
+/* The record extended_gateway. */
+void sflow_gateway(struct sflow_sample *s, struct cursor *c);
 
 /* After the last one. */
 void sflow_finish(struct sflow_sample *s);

@@ -4,10 +4,8 @@
 
 #include "lib/base.h"
 #include "lib/dissect.h"
-#include "lib/jsontext.h"
+#include "lib/elements.h"
 #include "lib/sflow.h"
-
-#define UNKNOWN 0xffffffff /* of numbers, where nothing else is said */
 
 enum header_protocol {
 	HEADER_ETHERNET = 1,
@@ -147,13 +145,6 @@ static void l2_tunnel_egress(struct sflow_sample *s, struct cursor *c)
 	PUT(s->r, post_dst_mac, p.dst);
 }
 
-/* The one that was around it, of which no field tells. */
-static void l2_tunnel_ingress(struct sflow_sample *s, struct cursor *c)
-{
-	struct sampled_ethernet p;
-	read_ethernet(s->m, c, &p);
-}
-
 /* sampled_ipv4 and sampled_ipv6 differ in their addresses' length, and in what the last one is
  * called. */
 struct sampled_ip {
@@ -267,114 +258,6 @@ static void extended_router(struct sflow_sample *s, struct cursor *c)
 		RECORD_SET(s->r, src_mask, (uint8_t)src_mask);
 	if (dst_mask <= 128)
 		RECORD_SET(s->r, dst_mask, (uint8_t)dst_mask);
-}
-
-/* A list of words, of which one that has no room any more is told as "...". */
-struct words {
-	char *start, *end;
-	bool full;
-};
-
-static void add_text(struct words *w, const char *text, size_t len)
-{
-	w->full |= (size_t)(w->end - w->start) + len > SFLOW_TEXT_MAX;
-	if (w->full)
-		return;
-	memcpy(w->end, text, len);
-	w->end += len;
-}
-
-static void add_number(struct words *w, uint64_t n)
-{
-	char digits[24];
-	add_text(w, digits, (size_t)(jsontext_decimal(digits, n) - digits));
-}
-
-static void set_words(struct words *w, struct text *out)
-{
-	if (w->full) {
-		while (w->end > w->start && w->end[-1] != ' ') /* not half a number */
-			w->end--;
-		memcpy(w->end, "...", 3);
-		w->end += 3;
-	}
-	*out = (struct text){w->start, (uint32_t)(w->end - w->start)};
-}
-
-/* Segments of a path: sets, as {1 2}, and sequences. The last AS of a sequence is where the packet
- * goes to. */
-static void as_path(struct sflow_sample *s, struct cursor *c)
-{
-	struct words w = {s->as_path, s->as_path, false};
-	uint32_t first = 0, last = 0, segments = sflow_number(s->m, c, "dst_as_path_segments");
-	while (segments-- > 0 && cursor_ok(c)) {
-		uint32_t type = sflow_number(s->m, c, "segment_type");
-		uint32_t n = sflow_number(s->m, c, "segment_length");
-		if (w.end != w.start)
-			add_text(&w, " ", 1);
-		if (type == 1)
-			add_text(&w, "{", 1);
-		for (uint32_t i = 0; i < n && cursor_ok(c); i++) {
-			uint32_t as = sflow_number(s->m, c, "as");
-			if (!cursor_ok(c))
-				return;
-			if (i)
-				add_text(&w, " ", 1);
-			add_number(&w, as);
-			first = first ? first : as;
-			last = as;
-		}
-		if (type == 1)
-			add_text(&w, "}", 1);
-	}
-	if (!cursor_ok(c) || w.end == w.start)
-		return;
-	set_words(&w, &s->r->as_path);
-	record_mark(s->r, FIELD_as_path);
-	RECORD_SET(s->r, next_as, first);
-	RECORD_SET(s->r, dst_as, last);
-}
-
-/* RFC 1997: an AS and a number of its. */
-static void communities(struct sflow_sample *s, struct cursor *c)
-{
-	struct words w = {s->communities, s->communities, false};
-	uint32_t n = sflow_number(s->m, c, "communities");
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t community = sflow_number(s->m, c, "community");
-		if (!cursor_ok(c))
-			return;
-		if (i)
-			add_text(&w, " ", 1);
-		add_number(&w, community >> 16);
-		add_text(&w, ":", 1);
-		add_number(&w, community & 0xffff);
-	}
-	if (!cursor_ok(c) || !n)
-		return;
-	set_words(&w, &s->r->communities);
-	record_mark(s->r, FIELD_communities);
-}
-
-static void extended_gateway(struct sflow_sample *s, struct cursor *c)
-{
-	struct ip next_hop;
-	bool has = sflow_address(s->m, c, "bgp_next_hop", &next_hop);
-	uint32_t as = sflow_number(s->m, c, "as");
-	uint32_t src_as = sflow_number(s->m, c, "src_as");
-	uint32_t src_peer_as = sflow_number(s->m, c, "src_peer_as");
-	if (!cursor_ok(c))
-		return;
-	if (has)
-		RECORD_SET(s->r, bgp_next_hop, next_hop);
-	RECORD_SET(s->r, router_as, as);
-	RECORD_SET(s->r, src_as, src_as);
-	RECORD_SET(s->r, prev_as, src_peer_as);
-	as_path(s, c);
-	communities(s, c);
-	uint32_t local_pref = sflow_number(s->m, c, "localpref");
-	if (cursor_ok(c) && local_pref != UNKNOWN)
-		RECORD_SET(s->r, local_pref, local_pref);
 }
 
 static void extended_user(struct sflow_sample *s, struct cursor *c)
@@ -516,16 +399,37 @@ static void timestamp(struct sflow_sample *s, struct cursor *c)
 		RECORD_SET(s->r, event_time, ((struct instant){be64(p), 9}));
 }
 
+/* Those of one number stand next to each other. */
+static void keep(struct record *r, const struct extra *e)
+{
+	uint32_t at = r->extra_count;
+	while (at > 0 && (r->extras[at - 1].pen != e->pen || r->extras[at - 1].id != e->id))
+		at--;
+	if (at == 0)
+		at = r->extra_count;
+	memmove(&r->extras[at + 1], &r->extras[at], (r->extra_count - at) * sizeof *e);
+	r->extras[at] = *e;
+	r->extra_count++;
+}
+
+/* What no field tells stays with the record as it is. */
+static void not_known(struct sflow_sample *s, struct cursor *c)
+{
+	size_t len = cursor_left(c);
+	const uint8_t *p = sflow_opaque(s->m, c, len, "not known");
+	if (!p || len > UINT16_MAX || s->r->extra_count == SFLOW_UNKNOWN_MAX)
+		return;
+	keep(s->r, &(struct extra){.pen = PEN_SFLOW + (s->format >> 12),
+			   .id = s->format & 0xfff,
+			   .len = (uint16_t)len,
+			   .bytes = p});
+}
+
 /* An operation of an application, which is no packet. */
 static void transaction(struct sflow_sample *s, struct cursor *c)
 {
 	s->transaction = true;
-	sflow_opaque(s->m, c, cursor_left(c), "operation");
-}
-
-static void not_known(struct sflow_sample *s, struct cursor *c)
-{
-	sflow_opaque(s->m, c, cursor_left(c), "not known, passed over");
+	not_known(s, c);
 }
 
 struct reader {
@@ -544,7 +448,7 @@ static const struct reader *reader_of(uint32_t format)
 		{4, "sampled_ipv6", ip6},
 		{1001, "extended_switch", extended_switch},
 		{1002, "extended_router", extended_router},
-		{1003, "extended_gateway", extended_gateway},
+		{1003, "extended_gateway", sflow_gateway},
 		{1004, "extended_user", extended_user},
 		{1006, "extended_mpls", extended_mpls},
 		{1007, "extended_nat", extended_nat},
@@ -553,7 +457,7 @@ static const struct reader *reader_of(uint32_t format)
 		{1015, "extended_80211_tx", extended_80211},
 		{1020, "extended_nat_port", extended_nat_port},
 		{1021, "extended_L2_tunnel_egress", l2_tunnel_egress},
-		{1022, "extended_L2_tunnel_ingress", l2_tunnel_ingress},
+		{1022, "extended_L2_tunnel_ingress", not_known},
 		{1023, "extended_ipv4_tunnel_egress", tunnel_ip4},
 		{1024, "extended_ipv4_tunnel_ingress", tunnel_ip4},
 		{1025, "extended_ipv6_tunnel_egress", tunnel_ip6},
@@ -581,7 +485,8 @@ static const struct reader *reader_of(uint32_t format)
 void sflow_record(struct sflow_sample *s, const uint8_t *at, struct cursor c)
 {
 	const struct decode_trace *trace = s->m->decoder->trace;
-	const struct reader *reader = reader_of(be32(at));
+	s->format = be32(at);
+	const struct reader *reader = reader_of(s->format);
 	if (trace)
 		trace->item(trace->ctx, (size_t)(at - s->m->datagram->data), at, 4, reader->name);
 	reader->read(s, &c);

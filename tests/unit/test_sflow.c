@@ -136,7 +136,7 @@ static const struct {
 		"00000fa1",
 		"\"xlate_dst_port\":4001"},
 	{1021, "0000005a" MAC_1 MAC_2 "00000800", "\"post_dst_mac\":\"02:00:00:00:00:02\""},
-	{1022, "0000005a" MAC_1 MAC_2 "00000800", "}"},
+	{1022, "0000005a" MAC_1 MAC_2 "00000800", "\"sflow0:id1022\""},
 	{1023,
 		"00000064"
 		"0000002f"
@@ -180,8 +180,8 @@ static const struct {
 	{1041, ABC ABC, "\"drop_name\":\"abc\""},
 	{1042, ABC, "\"drop_name\":\"abc\""},
 	{1043, "17979cfe362a0000", "\"event_time\":"},
-	{2206, ABC ABC, "}"},
-	{0x1238 << 12 | 1, "deadbeef", "}"},
+	{2206, ABC ABC, "\"sflow0:id2206\":{\"hex\":\"00000003616263000000000361626300\"}"},
+	{0x1238 << 12 | 1, "deadbeef", "\"sflow4664:id1\":{\"hex\":\"deadbeef\"}"},
 };
 
 #define LINES 64 /* more samples than any datagram here has */
