@@ -7,6 +7,7 @@
 #include "lib/base.h"
 #include "lib/elements.h"
 #include "lib/fields.h"
+#include "lib/template.h"
 
 static const char *const kind_names[KIND_COUNT] = {
 	[KIND_U8] = "integer to 255",
@@ -25,11 +26,12 @@ static const char *const form_names[] = {
 	[FORM_HIGH] = ", first byte",
 	[FORM_LOW] = ", second byte",
 	[FORM_V6] = "",
+	[FORM_LABEL] = ", its label",
 };
 
 static void print_sources(const struct field *f)
 {
-	for (unsigned i = 0; i < f->source_count; i++) {
+	for (unsigned i = 0; i < f->source_count && f->sources[i].pen != PEN_PADDING; i++) {
 		char name[ELEMENT_NAME_MAX];
 		const struct field_source *s = &f->sources[i];
 		const char *part =

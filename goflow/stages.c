@@ -114,6 +114,8 @@ int stage_decoder(struct stage_spec *s, const struct config *c, const struct con
 		stage_argument(s, "--elements", c->values[KEY_ELEMENTS].text);
 	if (c->values[KEY_EXPORTERS].text)
 		stage_argument(s, "--exporters", c->values[KEY_EXPORTERS].text);
+	if (c->values[KEY_INNER].number)
+		stage_argument(s, "--inner", NULL);
 	if (stream_id)
 		stage_argument(s, "--stream-id", stream_id);
 	else

@@ -12,7 +12,9 @@ static const struct {
 	int (*decode)(struct decoder *d, const struct datagram *dg, struct cursor c);
 } protocols[] = {
 	{0, sflow_decode},
+	{1, netflow1_decode},
 	{5, netflow5_decode},
+	{7, netflow7_decode},
 	{9, netflow9_decode},
 	{10, ipfix_decode},
 };
@@ -26,6 +28,7 @@ struct decoder *decoder_new(const struct decoder_config *config, decode_emit *em
 	d->emit_ctx = ctx;
 	d->inner = config->inner;
 	d->scale = config->scale;
+	d->split = config->split;
 	d->exporters = exporters_new(&(struct exporters_config){
 		.limit = config->state_max - config->wait_max,
 		.exporter_max = config->exporter_max,
@@ -34,9 +37,9 @@ struct decoder *decoder_new(const struct decoder_config *config, decode_emit *em
 		.file = config->exporters,
 	});
 	d->late = late_new(config->wait_max, config->wait_ns, config->seed);
-	d->netflow5 = netflow5_template();
+	int err = netflow_fixed_new(d->fixed);
 	d->record.extras = malloc(RECORD_EXTRAS_MAX * sizeof *d->record.extras);
-	if (!d->exporters || !d->late || !d->netflow5 || !d->record.extras) {
+	if (!d->exporters || !d->late || err || !d->record.extras) {
 		decoder_free(d);
 		return NULL;
 	}
@@ -49,7 +52,7 @@ void decoder_free(struct decoder *d)
 		return;
 	late_free(d->late);
 	exporters_free(d->exporters);
-	free(d->netflow5);
+	netflow_fixed_free(d->fixed);
 	free(d->record.extras);
 	free(d);
 }

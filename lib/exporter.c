@@ -290,10 +290,10 @@ void exporter_name_put(struct exporters *all, struct exporter *e, const struct n
 	store_charge(all, e, names_bytes(e->names));
 }
 
-void exporter_met(struct exporter *e, uint32_t quirks)
+void exporter_met(struct exporter *e, uint64_t quirks)
 {
 	for (; quirks; quirks &= quirks - 1)
-		e->quirks[__builtin_ctz(quirks)]++;
+		e->quirks[__builtin_ctzll(quirks)]++;
 }
 
 struct exporters_usage exporters_usage(const struct exporters *all)

@@ -95,8 +95,14 @@ unsigned exporter_version_bit(uint8_t version);
 void exporter_name_put(struct exporters *all, struct exporter *e, const struct name_key *key,
 	const struct text *text, bool evict);
 
+/* Whether the user's file says that it has that quirk. */
+static inline bool exporter_has_quirk(const struct exporter *e, enum quirk id)
+{
+	return e->settings.quirks >> id & 1;
+}
+
 /* Counts each quirk of a set. */
-void exporter_met(struct exporter *e, uint32_t quirks);
+void exporter_met(struct exporter *e, uint64_t quirks);
 
 /* Sizes, and what the bounds did, for stats. */
 struct exporters_usage {

@@ -107,7 +107,8 @@ struct exporter_settings exporters_file_find(
 {
 	struct exporter_settings s = {.sampling = 0};
 	unsigned known = 0;
-	for (size_t i = 0; f && i < f->length_count; i++) {
+	unsigned least = ip_is4(address) ? IPV4_AT : 0; /* ::/0 is of IPv6 alone */
+	for (size_t i = 0; f && i < f->length_count && f->lengths[i].bits >= least; i++) {
 		struct ip prefix = masked(address, f->lengths[i].bits);
 		const struct exporter_entry *e =
 			find_prefix(f, f->lengths[i].first, f->lengths[i].end, &prefix);

@@ -36,7 +36,7 @@ struct interface_names;
 struct exporter_settings {
 	struct text name;                         /* len 0: not said */
 	uint32_t sampling;                        /* 1 in that many; 0: not said */
-	uint32_t quirks;                          /* a set of them */
+	uint64_t quirks;                          /* a set of them */
 	const struct interface_names *interfaces; /* NULL: not said */
 };
 

@@ -4,6 +4,8 @@
 
 #include "lib/exporters_file.h"
 
+#define IPV4_AT 96 /* where the bits of an IPv4 address begin in struct ip */
+
 struct interface_entry {
 	uint32_t index;
 	unsigned line;

@@ -37,16 +37,17 @@ static void add_number(json_t *into, const char *key, const json_t *from, const 
 		into, as, json_integer((json_int_t)(doc_number(into, as) + doc_number(from, key))));
 }
 
-static void add_causes(json_t *into, const json_t *causes)
+/* Adds an object of numbers: causes, quirks. */
+static void add_numbers(json_t *into, const char *key, const json_t *numbers)
 {
-	json_t *have = json_object_get(into, "undecodable");
-	const char *cause;
+	json_t *have = json_object_get(into, key);
+	const char *one;
 	if (!have) {
 		have = json_object();
-		json_object_set_new(into, "undecodable", have);
+		json_object_set_new(into, key, have);
 	}
-	for (void *i = NULL; (cause = doc_next(causes, &i));)
-		add_number(have, cause, causes, cause);
+	for (void *i = NULL; (one = doc_next(numbers, &i));)
+		add_number(have, one, numbers, one);
 }
 
 static bool is_later(const char *a, const char *b)
@@ -71,8 +72,8 @@ static void absorb(json_t *into, const json_t *from)
 				receiver && strcmp(key, "datagrams") == 0 ? "received" : key);
 		else if (json_is_array(v))
 			unite(into, key, v);
-		else if (strcmp(key, "undecodable") == 0)
-			add_causes(into, v);
+		else if (json_is_object(v))
+			add_numbers(into, key, v);
 		else if (strcmp(key, "last_seen") != 0)
 			json_object_set(into, key, v);
 		else if (is_later(doc_text(from, key), doc_text(into, key)))

@@ -110,7 +110,7 @@ static void take_quirk(struct reader *r)
 		COMPLAIN(r, "%s.quirks: found \"%.*s\", expected one of %s", r->key, YAMLREAD_SHOWN,
 			yamlread_text(&r->y), quirks_settable());
 	else
-		r->entry->settings.quirks |= UINT32_C(1) << quirk;
+		r->entry->settings.quirks |= UINT64_C(1) << quirk;
 }
 
 static void take_quirks(struct reader *r)
@@ -177,7 +177,7 @@ static int parse_prefix(const char *text, struct exporter_entry *e)
 	bool is4 = ip_is4(&e->prefix) && !memchr(text, ':', strlen(text));
 	if (slash && (quantity_number(slash + 1, &bits) != 0 || bits > (is4 ? 32 : 128)))
 		return ERR_SYNTAX;
-	e->bits = (unsigned)bits + (slash && is4 ? 96 : 0);
+	e->bits = (unsigned)bits + (slash && is4 ? IPV4_AT : 0);
 	for (unsigned i = e->bits; i < 128; i++)
 		if (e->prefix.b[i / 8] >> (7 - i % 8) & 1)
 			return ERR_SYNTAX;

@@ -27,8 +27,10 @@ static void read_template_set(struct message *m, struct cursor set, bool options
 		const uint8_t *at = set.p;
 		uint16_t id = cursor_u16(&set);
 		uint16_t count = cursor_u16(&set);
-		if (id == 0)
-			return; /* padding longer than it should be */
+		if (id == 0) { /* padding longer than it should be */
+			message_met(m, QUIRK_TEMPLATE_PADDING);
+			return;
+		}
 		if (count == 0) {
 			m->decoder->counts.withdrawals++;
 			continue;

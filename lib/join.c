@@ -35,6 +35,8 @@ static const struct {
 	{NAME_APPLICATION, FIELD_app_id, FIELD_app_name},
 };
 
+#define JOIN_NAMES ((1u << LEN(joined)) - 1)
+
 /* An option record. */
 struct options {
 	const struct template *t;
@@ -84,18 +86,13 @@ static void learn_names(struct exporters *all, struct domain *domain, const stru
 	}
 }
 
-static bool has_quirk(const struct exporter *e, enum quirk id)
-{
-	return e->settings.quirks >> id & 1;
-}
-
 void join_learn(struct exporters *all, struct domain *domain, const struct template *t,
 	const uint8_t *p, const struct field_position *pos)
 {
 	struct exporter *e = domain->exporter;
 	const struct options o = {t, p, pos};
-	uint32_t met = sampling_learn(
-		&e->samplers, domain->id, t, p, pos, has_quirk(e, QUIRK_LITTLE_ENDIAN_SAMPLING));
+	uint64_t met = sampling_learn(&e->samplers, domain->id, t, p, pos,
+		exporter_has_quirk(e, QUIRK_LITTLE_ENDIAN_SAMPLING));
 	if (met)
 		exporter_met(e, met);
 	learn_names(all, domain, &o);
@@ -104,23 +101,34 @@ void join_learn(struct exporters *all, struct domain *domain, const struct templ
 /* Whether records of the template may have the field; whether it is there shows the record. */
 static bool fills(const struct template *t, enum field_id id)
 {
-	for (uint16_t i = 0; i < t->first_extra; i++)
+	for (uint16_t i = 0; t && i < t->first_extra; i++)
 		if (t->steps[i].op != STEP_SYSINIT && t->steps[i].field == id)
 			return true;
-	return false;
+	return !t;
+}
+
+static unsigned name_joins(const struct exporter *e, const struct template *t)
+{
+	unsigned what = 0;
+	for (size_t i = 0; i < LEN(joined); i++) {
+		bool named = names_has(e->names, joined[i].kind) ||
+			     (joined[i].kind == NAME_INTERFACE && e->settings.interfaces);
+		if (named && fills(t, joined[i].from))
+			what |= 1u << i;
+	}
+	return what;
 }
 
 unsigned join_begin(const struct exporter *e, const struct template *t)
 {
 	unsigned what = 0;
-	if ((!e->names && !e->settings.interfaces) || (t && t->options))
+	if (t && t->options)
 		return 0;
-	for (size_t i = 0; i < LEN(joined); i++) {
-		bool named = names_has(e->names, joined[i].kind) ||
-			     (joined[i].kind == NAME_INTERFACE && e->settings.interfaces);
-		if (named && (!t || fills(t, joined[i].from)))
-			what |= 1u << i;
-	}
+	if (e->names || e->settings.interfaces)
+		what |= name_joins(e, t);
+	if (exporter_has_quirk(e, QUIRK_OUT_IS_REVERSE) &&
+		(fills(t, FIELD_out_bytes) || fills(t, FIELD_out_pkts)))
+		what |= JOIN_REVERSE;
 	return what;
 }
 
@@ -145,7 +153,7 @@ static uint64_t product(uint64_t count, uint32_t rate)
 }
 
 /* Where the rate is not known, what the counters stand for is not known either. */
-static void scale(struct record *r)
+void join_scale(struct record *r)
 {
 	if (!record_has(r, FIELD_sampling_rate))
 		return;
@@ -155,11 +163,35 @@ static void scale(struct record *r)
 		RECORD_SET(r, in_pkts_scaled, product(r->in_pkts, r->sampling_rate));
 }
 
-void join_record(unsigned what, const struct domain *domain, struct record *r)
+/* Moves a counter of the opposite direction to where it belongs. */
+static void reverse(struct record *r, enum field_id from, enum field_id to)
 {
-	if (what & JOIN_SCALE)
-		scale(r);
-	what &= ~JOIN_SCALE;
+	uint64_t bit = UINT64_C(1) << (from % 64);
+	if (!record_has(r, from) || record_has(r, to))
+		return;
+	memcpy((char *)r + fields[to].offset, record_field(r, from), sizeof(uint64_t));
+	r->present[from / 64] &= ~bit;
+	record_mark(r, to);
+}
+
+void join_icmp(struct exporter *e, struct record *r)
+{
+	uint16_t port = r->dst_port ? r->dst_port : r->src_port;
+	if (!port)
+		return;
+	RECORD_SET(r, icmp_type, (uint8_t)(port >> 8));
+	RECORD_SET(r, icmp_code, (uint8_t)port);
+	e->quirks[QUIRK_ICMP_IN_PORT]++;
+}
+
+void join_record(unsigned what, struct domain *domain, struct record *r)
+{
+	if (what & JOIN_REVERSE) {
+		reverse(r, FIELD_out_bytes, FIELD_rev_bytes);
+		reverse(r, FIELD_out_pkts, FIELD_rev_pkts);
+		domain->exporter->quirks[QUIRK_OUT_IS_REVERSE]++;
+	}
+	what &= JOIN_NAMES;
 	for (; what; what &= what - 1) {
 		unsigned i = (unsigned)__builtin_ctz(what);
 		enum field_id from = joined[i].from, to = joined[i].to;
@@ -190,12 +222,12 @@ static size_t interval_length(const struct template *t)
 
 /* The rate that a record says itself; 0: it does not. */
 static uint32_t own_rate(
-	const struct exporter *e, const struct template *t, const struct record *r, uint32_t *met)
+	const struct exporter *e, const struct template *t, const struct record *r, uint64_t *met)
 {
 	if (!record_has(r, FIELD_sampling_rate) || !r->sampling_rate)
 		return t->own_sampling ? sampling_of_extras(r) : 0;
 	return (uint32_t)sampling_interval(r->sampling_rate, interval_length(t),
-		has_quirk(e, QUIRK_LITTLE_ENDIAN_SAMPLING), met);
+		exporter_has_quirk(e, QUIRK_LITTLE_ENDIAN_SAMPLING), met);
 }
 
 static void describe(struct sampled *flow, const struct record *r)
@@ -212,12 +244,15 @@ uint32_t join_rate(
 {
 	struct exporter *e = domain->exporter;
 	struct sampled flow = {.domain = domain->id, .template_id = t->id};
-	uint32_t met = 0, rate = r ? own_rate(e, t, r, &met) : 0;
+	uint64_t met = 0;
+	uint32_t rate = r ? own_rate(e, t, r, &met) : 0;
 	*source = SOURCE_RECORD;
 	if (!rate) {
 		if (r)
 			describe(&flow, r);
 		rate = sampling_rate(&e->samplers, &flow, &met);
+		if (!rate && flow.has_id)
+			met |= QUIRK_BIT(SAMPLER_UNKNOWN);
 		*source = SOURCE_OPTIONS;
 	}
 	if (!rate) {

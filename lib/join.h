@@ -1,5 +1,5 @@
 /* join: what is known of an exporter, by its option records and by the user's file, put into its flow
- * records: names of interfaces, VRFs and applications, and sampling rates. */
+ * records: names of interfaces, VRFs and applications, sampling rates; and quirks of its records set right. */
 #ifndef GOFLOW_JOIN_H
 #define GOFLOW_JOIN_H
 
@@ -13,12 +13,19 @@ void join_learn(struct exporters *all, struct domain *domain, const struct templ
  * nothing to do costs nothing: bits for join_record, 0: nothing. */
 unsigned join_begin(const struct exporter *e, const struct template *t);
 
-/* One bit more, to be added where it is wanted: scaled counters. */
-#define JOIN_SCALE (1u << 31)
+/* Of those bits: elements 23 and 24 are the counters of the opposite direction. */
+#define JOIN_REVERSE (1u << 30)
 
 /* Does that. Text that it sets borrows from what is remembered of the exporter, and holds until that
  * learns more. */
-void join_record(unsigned what, const struct domain *domain, struct record *r);
+void join_record(unsigned what, struct domain *domain, struct record *r);
+
+/* For a record of ICMP whose template has no type: it stands in the destination port (type and code as one
+ * number), or in the source port where that is 0. Where both are, nobody knows. */
+void join_icmp(struct exporter *e, struct record *r);
+
+/* Adds the counters times the sampling rate, where that is known. */
+void join_scale(struct record *r);
 
 /* Whether all records of a template were sampled alike, as far as their exporter tells. */
 bool join_rate_is_shared(const struct domain *domain, const struct template *t);

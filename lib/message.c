@@ -4,12 +4,18 @@
 #include <string.h>
 
 #include "lib/base.h"
+#include "lib/biflow.h"
 #include "lib/join.h"
 #include "lib/late.h"
+#include "lib/nested.h"
 #include "lib/section.h"
+#include "lib/vendor.h"
 
 #define IE_SYSINIT       160
 #define FIRST_DATA_SET   256
+#define PADDING_MAX      4 /* octets to which sets are aligned (RFC 7011, 3.3.1) */
+#define PROTOCOL_ICMP    1
+#define PROTOCOL_ICMPV6  58
 #define CLOCK_BASELINE_S 8 /* headers this far apart tell seconds from milliseconds */
 
 static size_t offset_of(const struct message *m, const uint8_t *at)
@@ -58,8 +64,6 @@ int message_begin(struct message *m, struct decoder *d, const struct datagram *d
 	if (!domain)
 		return ERR_MEMORY;
 	message_resume(m, d, dg, h, domain);
-	m->verdict = sequence_check(
-		&domain->sequence, &domain->exporter->sequence, h->sequence, h->per_datagram);
 	return 0;
 }
 
@@ -105,11 +109,15 @@ void message_sysinit(struct message *m)
 void message_uptime(struct message *m, uint32_t uptime, uint32_t s, uint32_t ns)
 {
 	judge_clock(m->domain, uptime, s);
+	bool in_seconds = m->domain->uptime_in_seconds ||
+			  exporter_has_quirk(m->domain->exporter, QUIRK_UPTIME_IN_SECONDS);
 	/* uptimes are no finer than their unit: nor is what they are added to */
-	m->times.base_ns = s * NS_PER_S + (m->domain->uptime_in_seconds ? 0 : ns - ns % NS_PER_MS);
+	m->times.base_ns = s * NS_PER_S + (in_seconds ? 0 : ns - ns % NS_PER_MS);
 	m->times.base_uptime = uptime;
 	m->times.has_base = true;
-	m->times.in_seconds = m->domain->uptime_in_seconds;
+	m->times.in_seconds = in_seconds;
+	if (in_seconds)
+		message_met(m, QUIRK_UPTIME_IN_SECONDS);
 }
 
 void message_fault(struct message *m, const uint8_t *at, int err)
@@ -176,29 +184,55 @@ static void learn_options(struct message *m, const struct template *t, const uin
 	const struct field_position *pos = m->decoder->positions; /* of message_data */
 	join_learn(m->decoder->exporters, m->domain, t, p, pos);
 	for (size_t i = 0; i < t->field_count; i++)
-		if (t->fields[i].pen == 0 && t->fields[i].id == IE_SYSINIT && pos[i].len == 8)
+		if (t->fields[i].pen == 0 && t->fields[i].id == IE_SYSINIT && pos[i].len == 8) {
 			m->domain->init_ms = be64(p + pos[i].offset);
+			message_met(m, QUIRK_UPTIME_BASE);
+		}
 	m->decoder->counts.option_records++;
 	m->domain->exporter->option_records++;
 }
 
+static void emit_one(struct message *m, struct record *r)
+{
+	if (m->decoder->scale)
+		join_scale(r);
+	m->flows++;
+	m->decoder->emit(m->decoder->emit_ctx, r);
+}
+
+/* A record that is complete but for what is joined to it. */
+static void hand_over(struct message *m, struct record *r)
+{
+	if (m->joins)
+		join_record(m->joins, m->domain, r);
+	unsigned reverse = m->split ? biflow_part(r) : 0;
+	emit_one(m, r);
+	if (!reverse)
+		return;
+	biflow_turn(r, reverse);
+	emit_one(m, r);
+}
+
 static void flow_record(struct message *m, const struct template *t, const uint8_t *p,
-	const struct field_position *pos, struct plan_times times)
+	const struct field_position *pos)
 {
 	struct record *r = &m->decoder->record;
 	for (unsigned w = 0; w < FIELD_WORDS; w++)
 		r->present[w] = m->shared[w] | t->present[w];
 	r->extra_count = 0;
-	plan_run(t, p, pos, r, &times);
+	plan_run(t, p, pos, r, &m->times);
+	if (t->nested)
+		nested_fill(t, p, pos, r, m->decoder->inner);
 	if (t->section)
 		section_dissect(r, m->decoder->inner);
+	if (t->vendor)
+		exporter_met(m->domain->exporter, vendor_complete(t->vendor, r));
 	complete_times(r);
 	if (!shares(m, FIELD_sampling_source))
 		complete_sampling(m, t, r);
-	if (m->joins)
-		join_record(m->joins, m->domain, r);
-	m->flows++;
-	m->decoder->emit(m->decoder->emit_ctx, r);
+	if (t->icmp_in_port && (r->protocol == PROTOCOL_ICMP || r->protocol == PROTOCOL_ICMPV6))
+		join_icmp(m->domain->exporter, r);
+	hand_over(m, r);
 }
 
 static void trace_record(struct message *m, const struct template *t, const uint8_t *p,
@@ -218,8 +252,7 @@ void message_share_done(struct message *m, const struct template *t)
 {
 	struct record *r = &m->decoder->record;
 	m->joins = join_begin(m->domain->exporter, t);
-	if (m->decoder->scale)
-		m->joins |= JOIN_SCALE;
+	m->split = m->decoder->split && (biflow_of(t) || m->joins & JOIN_REVERSE);
 	memcpy(r->shared, m->shared, sizeof r->shared);
 	r->share_id++;
 }
@@ -235,11 +268,8 @@ void message_emit(struct message *m)
 {
 	struct record *r = &m->decoder->record;
 	complete_times(r);
-	if (m->joins)
-		join_record(m->joins, m->domain, r);
-	m->flows++;
+	hand_over(m, r);
 	m->records++;
-	m->decoder->emit(m->decoder->emit_ctx, r);
 	if (m->decoder->trace)
 		m->decoder->trace->whole(m->decoder->trace->ctx, r);
 }
@@ -248,7 +278,7 @@ void message_emit(struct message *m)
 static void begin_set(struct message *m, const struct template *t)
 {
 	bool header_says = shares(m, FIELD_sampling_source);
-	if (m->domain->version != 5)
+	if (t->id) /* else its form is the protocol's */
 		SHARE(m, template_id, t->id);
 	if (!header_says && join_rate_is_shared(m->domain, t))
 		share_sampling(m, t);
@@ -268,6 +298,7 @@ void message_data(struct message *m, const struct template *t, struct cursor set
 	struct decoder *d = m->decoder;
 	bool locate = t->variable || t->options;
 	bool header_says = shares(m, FIELD_sampling_source);
+	const struct plan_times times = m->times; /* which records may change for themselves */
 	begin_set(m, t);
 	while (cursor_left(&set) >= t->record_len) {
 		const struct field_position *pos = locate ? d->positions : NULL;
@@ -281,11 +312,17 @@ void message_data(struct message *m, const struct template *t, struct cursor set
 		if (t->options)
 			learn_options(m, t, p);
 		else
-			flow_record(m, t, p, pos, m->times);
+			flow_record(m, t, p, pos);
 		if (d->trace)
 			trace_record(m, t, p, pos);
 		m->records++;
 	}
+	if (cursor_left(&set) >= PADDING_MAX && cursor_left(&set) < t->record_len)
+		message_met(m, QUIRK_LONG_PADDING);
+	exporter_met(m->domain->exporter, m->times.met);
+	m->times = times;
+	if (t->options && !m->times.has_base)
+		message_sysinit(m);
 	end_set(m, header_says);
 }
 
@@ -331,8 +368,10 @@ void message_sets(
 		const uint8_t *at = rest.p;
 		uint16_t id = cursor_u16(&rest);
 		uint16_t len = cursor_u16(&rest);
-		if (id == 0 && len == 0)
-			return; /* datagrams padded with zeros to a fixed size */
+		if (id == 0 && len == 0) { /* datagrams padded with zeros to a fixed size */
+			message_met(m, QUIRK_DATAGRAM_PADDING);
+			return;
+		}
 		struct cursor set = {NULL, NULL};
 		if (len >= 4)
 			set = cursor_slice(&rest, len - 4u);
@@ -350,12 +389,18 @@ bool message_define(struct message *m, const uint8_t *at, uint16_t id, size_t co
 {
 	struct decoder *d = m->decoder;
 	int err;
+	const struct announced *before = announced_get(d->exporters, m->domain, id);
+	const struct template *old = before ? before->template : NULL;
 	const struct announced *a = announced_define(d->exporters, m->domain, id, d->defs, count,
 		scope_count, options, m->datagram->received.ns, &err);
 	if (!a) {
 		message_fault(m, at, err);
 		return false;
 	}
+	if (a->template != old)
+		exporter_met(
+			m->domain->exporter, quirks_of_template(a->template, m->header.version) |
+						     (old ? QUIRK_BIT(TEMPLATE_REDEFINED) : 0));
 	late_announced(m, id);
 	d->counts.templates++;
 	if (d->trace)
@@ -383,11 +428,26 @@ void message_count_flows(struct message *m)
 		note_sampling(e, &m->decoder->record);
 }
 
+static void take_sequence(struct message *m)
+{
+	const struct message_header *h = &m->header;
+	const struct sequence_datagram d = {
+		.unit = h->unit,
+		.number = h->sequence,
+		.export_s = h->export_ns ? (uint32_t)(h->export_ns / NS_PER_S) : h->uptime / 1000,
+		.uptime = h->uptime,
+		.has_uptime = h->has_uptime,
+		.exact = m->exact,
+		.flows = m->flows,
+		.options = m->records - m->flows,
+	};
+	sequence_take(&m->domain->sequence, &m->domain->exporter->sequence, &d);
+}
+
 int message_end(struct message *m)
 {
 	struct exporter *e = m->domain->exporter;
-	sequence_advance(&m->domain->sequence, &e->sequence, m->verdict, m->header.sequence,
-		m->records, m->exact, m->header.per_datagram);
+	take_sequence(m);
 	message_count_flows(m);
 	e->datagrams++;
 	e->last_seen = m->datagram->received;

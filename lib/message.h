@@ -9,16 +9,17 @@
 
 struct late;
 
+enum fixed_form { FIXED_V1, FIXED_V5, FIXED_V7, FIXED_COUNT };
+
 struct decoder {
 	struct exporters *exporters;
 	struct late *late;
 	decode_emit *emit;
 	void *emit_ctx;
 	const struct decode_trace *trace;
-	bool inner; /* the flow of a tunnelled packet is the innermost */
-	bool scale;
+	bool inner, scale, split; /* of decoder_config */
 	struct decode_counts counts;
-	struct template *netflow5;                           /* its fixed record, as a template */
+	struct template *fixed[FIXED_COUNT];                 /* the records of NetFlow v1, v5 and v7 */
 	struct record record;                                /* the one being filled */
 	struct template_field defs[TEMPLATE_FIELDS_MAX];     /* of the template being read */
 	struct field_position positions[TEMPLATE_FIELDS_MAX];
@@ -29,7 +30,9 @@ struct message_header {
 	uint32_t domain, sequence;
 	uint64_t export_ns;
 	uint8_t export_digits;
-	bool per_datagram; /* sequence counts datagrams, not records */
+	enum sequence_unit unit; /* that the sequence number counts */
+	bool has_uptime;
+	uint32_t uptime;   /* the exporter's, as it stands in the header */
 };
 
 struct pending; /* late.c: sets of the datagram in hand that wait */
@@ -42,15 +45,15 @@ struct message {
 	struct pending *pending;
 	struct plan_times times;
 	unsigned joins;               /* what join_record has to do with the records of the set in hand */
+	bool split;                   /* they may be of both directions, and are to be parted */
 	uint64_t shared[FIELD_WORDS]; /* fields set by the header, for all its records */
-	enum sequence_verdict verdict;
 	uint32_t records;   /* data records so far, option records included */
 	uint32_t flows;
 	bool exact;         /* records is all there were */
 	int err;            /* the first fault */
 };
 
-/* Begins a message: finds its domain, checks its sequence number, and sets the fields that its records share.
+/* Begins a message: finds its domain, and sets the fields that its records share.
  * Returns 0 or ERR_MEMORY. */
 int message_begin(struct message *m, struct decoder *d, const struct datagram *dg,
 	const struct message_header *h);
@@ -87,6 +90,12 @@ void message_blank(struct message *m);
 /* Hands it to emit, with its times completed. */
 void message_emit(struct message *m);
 
+/* Counts a quirk of the exporter. */
+static inline void message_met(struct message *m, enum quirk id)
+{
+	m->domain->exporter->quirks[id]++;
+}
+
 /* Notes a fault at `at` of the datagram; the first one is the message's result. */
 void message_fault(struct message *m, const uint8_t *at, int err);
 
@@ -112,14 +121,18 @@ bool message_define(struct message *m, const uint8_t *at, uint16_t id, size_t co
 int message_end(struct message *m);
 
 /* The decoders: the cursor stands behind the version field. */
+int netflow1_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 int netflow5_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
+int netflow7_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 int netflow9_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 int ipfix_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 
 /* It stands behind the first half of the version, which has 4 octets. */
 int sflow_decode(struct decoder *d, const struct datagram *dg, struct cursor c);
 
-/* The fixed record of NetFlow v5 as a template; NULL: no memory. */
-struct template *netflow5_template(void);
+/* The templates of the protocols whose records have a fixed form. Returns 0, or ERR_MEMORY, with those that there was
+ * memory for; netflow_fixed_free takes either. */
+int netflow_fixed_new(struct template *out[static FIXED_COUNT]);
+void netflow_fixed_free(struct template *templates[static FIXED_COUNT]);
 
 #endif

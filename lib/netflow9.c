@@ -23,8 +23,10 @@ static void read_templates(struct message *m, struct cursor set)
 		const uint8_t *at = set.p;
 		uint16_t id = cursor_u16(&set);
 		uint16_t count = cursor_u16(&set);
-		if (id == 0)
+		if (id == 0) {
+			message_met(m, QUIRK_TEMPLATE_PADDING);
 			return;
+		}
 		struct cursor defs = cursor_slice(&set, 4 * (size_t)count);
 		if (id < FIRST_TEMPLATE || !cursor_ok(&defs) || count > TEMPLATE_FIELDS_MAX) {
 			message_fault(m, at, ERR_BAD_TEMPLATE);
@@ -42,13 +44,19 @@ static void read_options(struct message *m, struct cursor set)
 	while (cursor_left(&set) >= 6) {
 		const uint8_t *at = set.p;
 		uint16_t id = cursor_u16(&set);
-		size_t scope_len = cursor_u16(&set) / 4u * 4;
-		size_t option_len = cursor_u16(&set) / 4u * 4;
-		if (id == 0)
+		uint16_t scope_len = cursor_u16(&set), option_len = cursor_u16(&set);
+		if (id == 0) {
+			message_met(m, QUIRK_TEMPLATE_PADDING);
 			return;
+		}
+		if (scope_len % 4 || option_len % 4) {
+			message_met(m, QUIRK_ODD_OPTION_LENGTH);
+			scope_len -= scope_len % 4;
+			option_len -= option_len % 4;
+		}
 		struct cursor scopes = cursor_slice(&set, scope_len);
 		struct cursor options = cursor_slice(&set, option_len);
-		size_t count = (scope_len + option_len) / 4;
+		size_t count = ((size_t)scope_len + option_len) / 4;
 		if (id < FIRST_TEMPLATE || !cursor_ok(&options) || count > TEMPLATE_FIELDS_MAX) {
 			message_fault(m, at, ERR_BAD_TEMPLATE);
 			return;
@@ -83,7 +91,9 @@ int netflow9_decode(struct decoder *d, const struct datagram *dg, struct cursor 
 		.domain = source,
 		.sequence = sequence,
 		.export_ns = s * NS_PER_S,
-		.per_datagram = true,
+		.unit = SEQUENCE_DATAGRAMS,
+		.has_uptime = true,
+		.uptime = uptime,
 	};
 	int err = message_begin(&m, d, dg, &header);
 	if (err)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lib/elements.h"
+#include "lib/quirks.h"
 #include "lib/template.h"
 
 /* Elements that turn out not to fit their field join the extras, next to those of the same element.
@@ -64,20 +65,36 @@ static bool set_since_1970(
 	return !__builtin_mul_overflow(v, unit, &ns) && set_time(r, id, ns, digits);
 }
 
+static uint64_t unit_of(const struct plan_times *times)
+{
+	return times->in_seconds ? NS_PER_S : NS_PER_MS;
+}
+
+/* An uptime that is behind the header's, or was before it began anew. */
+static bool set_odd_uptime(
+	struct record *r, enum field_id id, uint32_t uptime, struct plan_times *times)
+{
+	int32_t ahead = (int32_t)(uptime - times->base_uptime);
+	uint64_t distance = (uint64_t)(ahead < 0 ? -(int64_t)ahead : ahead) * unit_of(times);
+	times->met |= ahead < 0 ? QUIRK_BIT(UPTIME_WRAPPED) : QUIRK_BIT(FLOW_AFTER_HEADER);
+	if (ahead < 0 ? distance > times->base_ns : distance > UINT64_MAX - times->base_ns)
+		return false;
+	uint64_t ns = ahead < 0 ? times->base_ns - distance : times->base_ns + distance;
+	return set_time(r, id, ns, times->in_seconds ? 0 : 3);
+}
+
 /* An uptime, which may lie on either side of the header's, and may have wrapped: a signed 32-bit
  * difference is right for both (RFC 3954, section 8). */
-static bool set_uptime(
-	struct record *r, enum field_id id, uint64_t v, const struct plan_times *times)
+static bool set_uptime(struct record *r, enum field_id id, uint64_t v, struct plan_times *times)
 {
+	uint32_t uptime = (uint32_t)v, before = times->base_uptime - uptime;
 	if (!times->has_base)
 		return false;
-	uint64_t unit = times->in_seconds ? NS_PER_S : NS_PER_MS;
-	int64_t delta = (int32_t)((uint32_t)v - times->base_uptime);
-	uint64_t distance = (uint64_t)(delta < 0 ? -delta : delta) * unit;
-	if (delta < 0 ? distance > times->base_ns : distance > UINT64_MAX - times->base_ns)
-		return false;
-	uint64_t ns = delta < 0 ? times->base_ns - distance : times->base_ns + distance;
-	return set_time(r, id, ns, times->in_seconds ? 0 : 3);
+	if (before > INT32_MAX || uptime > times->base_uptime)
+		return set_odd_uptime(r, id, uptime, times);
+	uint64_t distance = before * unit_of(times);
+	return distance <= times->base_ns &&
+	       set_time(r, id, times->base_ns - distance, times->in_seconds ? 0 : 3);
 }
 
 static bool set_ntp(struct record *r, enum field_id id, uint64_t v, uint8_t digits)
@@ -146,6 +163,16 @@ static void set_other_family(const struct template *t, const struct step *s, con
 		keep_as_extra(r, first, first_p, first->len);
 }
 
+/* A label stack entry without its TTL; all 0, there is none at that depth (IANA element 70 and on).
+ * Returns whether the label is all that it says. */
+static bool set_label(struct record *r, enum field_id id, const uint8_t *p)
+{
+	uint64_t entry = be_uint(p, 3);
+	if (entry)
+		set_integer(r, id, entry >> 4);
+	return (entry & 0x0e) == 0;
+}
+
 /* The steps whose outcome depends on the value. Returns false if the value does not fit its field.
  */
 static bool run_conditional(const struct step *s, const uint8_t *p, uint32_t len, struct record *r,
@@ -157,6 +184,7 @@ static bool run_conditional(const struct step *s, const uint8_t *p, uint32_t len
 	case STEP_TEXT: set_text(r, id, p, len); return true;
 	case STEP_HIGH: return set_integer(r, id, p[0]);
 	case STEP_LOW: return set_integer(r, id, p[1]);
+	case STEP_LABEL: return set_label(r, id, p);
 	case STEP_UPTIME: return set_uptime(r, id, be_uint(p, len), times);
 	case STEP_SECONDS: return set_since_1970(r, id, be_uint(p, len), NS_PER_S, 0);
 	case STEP_MILLIS: return set_since_1970(r, id, be_uint(p, len), NS_PER_MS, 3);

@@ -87,7 +87,7 @@ static uint64_t rate_of_pairs(const struct values *v)
 	return 0;
 }
 
-uint64_t sampling_interval(uint64_t v, size_t len, bool little_endian, uint32_t *quirks)
+uint64_t sampling_interval(uint64_t v, size_t len, bool little_endian, uint64_t *quirks)
 {
 	uint64_t swapped = len > 1 && len <= 8 ? __builtin_bswap64(v) >> (64 - 8 * len) : v;
 	if (!little_endian && (v < IMPLAUSIBLE || swapped >= IMPLAUSIBLE || !swapped))
@@ -97,7 +97,7 @@ uint64_t sampling_interval(uint64_t v, size_t len, bool little_endian, uint32_t 
 	return swapped;
 }
 
-static uint64_t rate_of(const struct values *v, bool little_endian, uint32_t *quirks)
+static uint64_t rate_of(const struct values *v, bool little_endian, uint64_t *quirks)
 {
 	uint64_t rate = rate_of_pairs(v);
 	enum wanted w = v->has[RANDOM_INTERVAL] ? RANDOM_INTERVAL : INTERVAL;
@@ -152,11 +152,11 @@ static void remember(struct samplers *all, const struct sampler *s)
 	all->list[all->count++ % SAMPLERS_MAX] = *s;
 }
 
-uint32_t sampling_learn(struct samplers *all, uint32_t domain, const struct template *t,
+uint64_t sampling_learn(struct samplers *all, uint32_t domain, const struct template *t,
 	const uint8_t *p, const struct field_position *pos, bool little_endian)
 {
 	struct values v = {.has = {false}};
-	uint32_t quirks = 0;
+	uint64_t quirks = 0;
 	for (size_t i = 0; i < t->field_count; i++) {
 		const struct template_field *f = &t->fields[i];
 		if (f->id != wanted[DOMAIN].id || i < t->scope_count)
@@ -171,6 +171,10 @@ uint32_t sampling_learn(struct samplers *all, uint32_t domain, const struct temp
 	if (v.has[DOMAIN])
 		s.domain = (uint32_t)v.of[DOMAIN];
 	describe(&s, &v);
+	if (s.of == SAMPLER_OF_TEMPLATE)
+		quirks |= QUIRK_BIT(TEMPLATE_SAMPLING);
+	else if (s.of == SAMPLER_OF_INTERFACE)
+		quirks |= QUIRK_BIT(INTERFACE_SAMPLING);
 	remember(all, &s);
 	return quirks;
 }
@@ -222,7 +226,7 @@ static uint32_t rate_of_scope(const struct samplers *all, const struct sampled *
 	return rate ? rate : find(all, flow->domain, SAMPLER_OF_ALL, 0, true);
 }
 
-uint32_t sampling_rate(const struct samplers *all, const struct sampled *flow, uint32_t *quirks)
+uint32_t sampling_rate(const struct samplers *all, const struct sampled *flow, uint64_t *quirks)
 {
 	uint32_t rate = 0, last;
 	bool only;

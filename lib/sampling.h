@@ -38,7 +38,7 @@ struct samplers {
  * two pairs that are not whole are rounded: no whole number is nearer, and unknown is further away. A rate
  * of 0, below 1 or over 32 bits, and a record whose mode (35, 49) is none that exists, are passed over.
  * `little_endian`: this exporter sends 34 and 50 so. Returns the set of quirks that it met. */
-uint32_t sampling_learn(struct samplers *all, uint32_t domain, const struct template *t, const uint8_t *p,
+uint64_t sampling_learn(struct samplers *all, uint32_t domain, const struct template *t, const uint8_t *p,
 	const struct field_position *pos, bool little_endian);
 
 /* A flow, as far as its sampling goes. */
@@ -54,7 +54,7 @@ struct sampled {
  * its interface's; its domain's; any domain's. For a sampler id of 0 that was never announced, the
  * exporter's last one; for a flow without one, the exporter's only one. 0: unknown. Sets *quirks, a
  * set, where that was a guess. */
-uint32_t sampling_rate(const struct samplers *all, const struct sampled *flow, uint32_t *quirks);
+uint32_t sampling_rate(const struct samplers *all, const struct sampled *flow, uint64_t *quirks);
 
 /* The rate by 305 with 306 or 309 with 310 among a record's own extras; 0: none. */
 uint32_t sampling_of_extras(const struct record *r);
@@ -62,6 +62,6 @@ uint32_t sampling_of_extras(const struct record *r);
 /* A sampling interval as it was meant: the bytes of 34 or 50, of which there are len, the other way round if
  * `little_endian`, or if it is plausible so alone: it is over 1 in 16 million, but not the other way
  * round. Adds to *quirks. */
-uint64_t sampling_interval(uint64_t v, size_t len, bool little_endian, uint32_t *quirks);
+uint64_t sampling_interval(uint64_t v, size_t len, bool little_endian, uint64_t *quirks);
 
 #endif

@@ -73,16 +73,17 @@ static void count_packet(struct record *r, uint32_t ip_len)
 void section_dissect(struct record *r, bool inner)
 {
 	bool ethernet = number(r, IE_FRAME_TYPE, FRAME_TYPE_ETHERNET) == FRAME_TYPE_ETHERNET;
+	/* one that begins somewhere in the packet begins with no header that is known */
+	bool begins = number(r, IE_SECTION_OFFSET, 0) == 0;
 	uint64_t octets = number(r, IE_SECTION_OCTETS, UINT64_MAX); /* what is behind is padding */
 	uint32_t ip_len = 0;
 	bool any = false;
 	for (size_t i = 0; i < LEN(sections); i++) {
 		const struct extra *e = find(r, sections[i].id);
-		if (!e || (e->id == IE_FRAME_SECTION && !ethernet))
+		if (!e)
 			continue;
 		any = true;
-		/* one that begins somewhere in the packet begins with no header that is known */
-		if (number(r, IE_SECTION_OFFSET, 0) != 0)
+		if (!begins || (e->id == IE_FRAME_SECTION && !ethernet))
 			continue;
 		uint32_t len = dissect(
 			r, sections[i].link, e->bytes, e->len < octets ? e->len : octets, inner);

@@ -13,6 +13,7 @@
 #define TEMPLATE_EMPTY_MAX  16         /* fields of no length: a record of few octets must not hold many fields */
 #define PEN_SCOPE           0xffffffff /* the scope types of NetFlow v9 (RFC 3954, 6.1) are no elements */
 #define PEN_PADDING         0xfffffffe /* octets that mean nothing, in templates of id 0: those of no exporter */
+#define PADDING_ROUTER      1          /* but for the router that NetFlow v7 names, which is no element */
 
 #define RECORD_EXTRAS_MAX   (TEMPLATE_FIELDS_MAX + FIELD_COUNT) /* of a record that a plan filled */
 
@@ -32,7 +33,8 @@ enum step_op {
 	STEP_IP6, STEP_MAC, STEP_CONDITIONAL,
 	/* whether these set it depends on the value; they are run in their order */
 	STEP_SYSINIT = STEP_CONDITIONAL, STEP_NARROW, STEP_TEXT, STEP_HIGH, STEP_LOW, STEP_UPTIME, STEP_SECONDS,
-	STEP_MILLIS, STEP_MICROS, STEP_NANOS, STEP_DELTA_US, STEP_MS_AS_US, STEP_BITS, STEP_OTHER_FAMILY, STEP_EXTRA,
+	STEP_MILLIS, STEP_MICROS, STEP_NANOS, STEP_DELTA_US, STEP_MS_AS_US, STEP_LABEL, STEP_BITS,
+	STEP_OTHER_FAMILY, STEP_EXTRA,
 };
 
 struct step {
@@ -56,8 +58,11 @@ struct template {
 	uint16_t end_of[STEP_CONDITIONAL], first_extra, first_alone;
 	bool options;
 	bool own_sampling;    /* its records tell their sampling rate or sampler */
+	bool icmp_in_port;    /* they have a protocol and ports, but no ICMP type */
 	bool variable;        /* holds fields of variable length */
 	bool section;         /* its flow records hold part of a packet */
+	uint8_t vendor;       /* what vendor_complete has to do with its records */
+	bool nested;          /* its flow records tell of two IP headers */
 	uint32_t record_len;  /* exact; the least, if variable; never 0 */
 	uint32_t bytes;       /* that it occupies, BLOCK_OVERHEAD included */
 	uint64_t present[FIELD_WORDS];   /* what every record will have */
@@ -91,6 +96,7 @@ struct plan_times {
 	uint32_t base_uptime; /* the exporter's uptime then, in its units; with has_base */
 	bool has_base;        /* uptimes can be converted */
 	bool in_seconds;      /* they count seconds, not milliseconds */
+	uint64_t met;         /* quirks of uptimes that plan_run came upon are added to this set */
 };
 
 /* Runs the plan over one record: bytes of `len` = record_len at p, or with positions of template_locate.

@@ -1,11 +1,14 @@
 #include "nfctl/exporters.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "lib/base.h"
 #include "lib/doc.h"
 #include "nfctl/table.h"
 #include "nfctl/text.h"
+
+#define QUIRKS_TEXT_MAX 512
 
 static void cell_versions(struct table *t, const json_t *exporter)
 {
@@ -54,6 +57,20 @@ static void cell_lost(struct table *t, const json_t *exporter)
 		cell_scaled(t, exporter, "lost_records");
 }
 
+/* The names of its quirks, with commas; `nfctl -j` has how often each was met. */
+static void cell_quirks(struct table *t, const json_t *exporter)
+{
+	const json_t *quirks = json_object_get(exporter, "quirks");
+	const char *name;
+	char text[QUIRKS_TEXT_MAX] = "-";
+	size_t at = 0;
+	for (void *i = NULL; (name = doc_next(quirks, &i));)
+		if (at + strlen(name) + 2 < sizeof text)
+			at += (size_t)snprintf(
+				text + at, sizeof text - at, "%s%s", at ? "," : "", name);
+	table_cell(t, "%s", text);
+}
+
 static void add_brief_row(struct table *t, const json_t *e, uint64_t now_ns)
 {
 	char text[TEXT_MAX];
@@ -80,6 +97,8 @@ static void add_row(struct table *t, const json_t *e, uint64_t now_ns)
 	cell_scaled(t, e, "templates");
 	cell_sampling(t, e);
 	table_cell(t, "%s", text_ago(doc_text(e, "last_seen"), now_ns, text));
+	table_cell(t, "%s", *doc_text(e, "name") ? doc_text(e, "name") : "-");
+	cell_quirks(t, e);
 }
 
 static const struct column brief_columns[] = {
@@ -104,6 +123,8 @@ static const struct column full_columns[] = {
 	{"TEMPLATES", true},
 	{"SAMPLING", false},
 	{"SEEN", true},
+	{"NAME", false},
+	{"QUIRKS", false},
 };
 
 void exporters_table(const json_t *merged, FILE *out, uint64_t now_ns, bool brief, size_t rows_max)

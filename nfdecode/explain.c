@@ -16,6 +16,11 @@ struct header_field {
 	uint8_t len;
 };
 
+static const struct header_field netflow1_header[] = {{"version", 2}, {"count", 2},
+	{"sysUptime", 4}, {"unix_secs", 4}, {"unix_nsecs", 4}, {NULL, 0}};
+static const struct header_field netflow7_header[] = {{"version", 2}, {"count", 2},
+	{"sysUptime", 4}, {"unix_secs", 4}, {"unix_nsecs", 4}, {"flow_sequence", 4},
+	{"reserved", 4}, {NULL, 0}};
 static const struct header_field netflow5_header[] = {{"version", 2}, {"count", 2},
 	{"sysUptime", 4}, {"unix_secs", 4}, {"unix_nsecs", 4}, {"flow_sequence", 4},
 	{"engine_type", 1}, {"engine_id", 1}, {"sampling", 2}, {NULL, 0}};
@@ -40,7 +45,9 @@ static const struct header_field *header_of(struct cursor c)
 		if (!cursor_ok(&c) || low != 5)
 			return unknown_header;
 		return cursor_u32(&c) == 2 ? sflow_header6 : sflow_header;
+	case 1: return netflow1_header;
 	case 5: return netflow5_header;
+	case 7: return netflow7_header;
 	case 9: return netflow9_header;
 	case 10: return ipfix_header;
 	default: return unknown_header;
@@ -124,7 +131,7 @@ static const char *name_of(const struct template_field *f, char out[static ELEME
 	if (f->pen == PEN_SCOPE)
 		return scopes[f->id < LEN(scopes) ? f->id : 0];
 	if (f->pen == PEN_PADDING)
-		return "(padding)";
+		return f->id == PADDING_ROUTER ? "router_sc" : "(padding)";
 	element_name(f->pen, f->id, out);
 	return out;
 }
@@ -159,6 +166,13 @@ static const char *value_of(
 	return out;
 }
 
+static void whole(void *o, const struct record *r)
+{
+	static char line[JSONL_LINE_MAX];
+	size_t len = jsonl_write(r, line, sizeof line);
+	output_text(o, "         -> %.*s", (int)len, line);
+}
+
 static void record(void *o, size_t offset, const struct template *t, const uint8_t *p,
 	const struct field_position *pos, const struct record *r)
 {
@@ -173,6 +187,8 @@ static void record(void *o, size_t offset, const struct template *t, const uint8
 			value_of(f, at, pos[i].len, value, sizeof value),
 			r ? filled(t, i, to, sizeof to) : "");
 	}
+	if (t->section && r)
+		whole(o, r); /* part of a packet fills more fields than can be told one by one */
 }
 
 static void item(void *o, size_t offset, const uint8_t *p, size_t len, const char *name)
@@ -182,13 +198,6 @@ static void item(void *o, size_t offset, const uint8_t *p, size_t len, const cha
 	if (len == 4)
 		output_text(o, " %u", be32(p));
 	output_text(o, "\n");
-}
-
-static void whole(void *o, const struct record *r)
-{
-	static char line[JSONL_LINE_MAX];
-	size_t len = jsonl_write(r, line, sizeof line);
-	output_text(o, "         -> %.*s", (int)len, line);
 }
 
 static void fault(void *o, size_t offset, int err)

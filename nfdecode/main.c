@@ -29,6 +29,7 @@ enum {
 	OPT_ELEMENTS,
 	OPT_EXPORTERS,
 	OPT_SCALE,
+	OPT_SPLIT_BIFLOW,
 	OPT_EXPORTER_MAX,
 	OPT_TEMPLATE_LIFETIME,
 	OPT_WAIT_BYTES,
@@ -45,6 +46,7 @@ static const struct opt options[] = {
 	{OPT_ELEMENTS, "elements", "FILE", "names, types and fields of further elements"},
 	{OPT_EXPORTERS, "exporters", "FILE", "names of exporters, their sampling and quirks"},
 	{OPT_SCALE, "scale", NULL, "add counters that are multiplied by the sampling rate"},
+	{OPT_SPLIT_BIFLOW, "split-biflow", NULL, "make two records of a flow of both directions"},
 	{OPT_STREAM_ID, "stream-id", "HEX",
 		"32 hex digits: number the stream so, cut frames by count alone"},
 	{OPT_STATE, "state", "FILE", "keep what is remembered of exporters in it between runs"},
@@ -60,7 +62,7 @@ static const struct opt options[] = {
 
 struct config {
 	enum output_form form;
-	bool has_id, by_exporter, inner, scale, has_wait_bytes;
+	bool has_id, by_exporter, inner, scale, split, has_wait_bytes;
 	struct stream_id id;
 	uint64_t state_max, exporter_max, wait_bytes, wait_ns, lifetime_ns;
 	const char *stats, *state, *exporters, *elements;
@@ -85,6 +87,7 @@ static int set_option(struct config *c, int id, const char *arg)
 	case OPT_ELEMENTS: c->elements = arg; return 0;
 	case OPT_EXPORTERS: c->exporters = arg; return 0;
 	case OPT_SCALE: c->scale = true; return 0;
+	case OPT_SPLIT_BIFLOW: c->split = true; return 0;
 	case OPT_STATE: c->state = arg; return 0;
 	case OPT_STATE_MAX:
 		return opt_size("state-max", arg, 1024 * 1024, UINT64_C(1) << 40, &c->state_max);
@@ -304,6 +307,7 @@ static int start(struct nfdecode *n, const struct config *c)
 		.inner = c->inner,
 		.exporters = n->exporters,
 		.scale = c->scale,
+		.split = c->split,
 	};
 	if (getrandom(&dc.seed, sizeof dc.seed, 0) < 0)
 		dc.seed = monotonic_ns();

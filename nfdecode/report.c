@@ -157,12 +157,29 @@ static json_t *undecodable_of(const struct exporter *e)
 	return causes;
 }
 
+/* Those that were met, with how often, and those that the user's file says it has. */
+static json_t *quirks_of(const struct exporter *e)
+{
+	json_t *quirks = json_object();
+	for (enum quirk id = 0; id < QUIRK_COUNT; id++)
+		if (e->quirks[id] || exporter_has_quirk(e, id))
+			set_count(quirks, quirk_name(id), e->quirks[id]);
+	return quirks;
+}
+
+static void set_text(json_t *o, const char *key, const struct text *t)
+{
+	if (t->len)
+		json_object_set_new(o, key, json_stringn(t->p, t->len));
+}
+
 static bool exporter_row(void *rows, const struct exporter *e)
 {
 	if (is_full(rows))
 		return true;
 	json_t *o = json_object();
 	set_address(o, "address", &e->address);
+	set_text(o, "name", &e->settings.name);
 	json_object_set_new(o, "versions", versions_of(e));
 	set_count(o, "domains", e->domain_count);
 	set_count(o, "datagrams", e->datagrams);
@@ -171,6 +188,7 @@ static bool exporter_row(void *rows, const struct exporter *e)
 	set_count(o, "lost_datagrams", e->sequence.lost_datagrams);
 	set_count(o, "lost_records", e->sequence.lost_records);
 	set_count(o, "reordered", e->sequence.reordered);
+	set_count(o, "duplicates", e->sequence.duplicates);
 	set_count(o, "restarts", e->sequence.restarts);
 	set_count(o, "templates", e->template_count);
 	set_count(o, "templates_evicted", e->templates_evicted);
@@ -182,6 +200,10 @@ static bool exporter_row(void *rows, const struct exporter *e)
 	if (source)
 		json_object_set_new(o, "sampling_source", json_string(source));
 	set_time(o, "last_seen", e->last_seen);
+	set_count(o, "names", names_count(e->names));
+	if (names_dropped(e->names))
+		set_count(o, "names_dropped", names_dropped(e->names));
+	json_object_set_new(o, "quirks", quirks_of(e));
 	json_object_set_new(o, "undecodable", undecodable_of(e));
 	add_row(rows, o);
 	return true;

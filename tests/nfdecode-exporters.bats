@@ -38,6 +38,14 @@ has() { jq -es "length > 0 and all(.[]; $*)" out >/dev/null || fail "not so: $*:
 	has '.sampling_source == "unknown" and ([has("exporter_name", "sampling_rate", "in_if_name", "out_if_name")] | any | not)'
 }
 
+@test "exporters file: sFlow agents and their interfaces have names too" {
+	need_shared
+	echo '0.0.0.0/0: {name: agent, interfaces: {27: in, 28: out}}' >exporters.yml
+	nfrecv -r "$GOFLOW_CAPTURES/real/akvorado-1140-sflow5.pcap" 2>/dev/null | nfdecode -j --exporters exporters.yml >out 2>err
+	has '.exporter_name == "agent"'
+	jq -es 'any(.[]; .in_if == 27 and .in_if_name == "in" and .out_if == 28 and .out_if_name == "out")' out >/dev/null
+}
+
 @test "exporters file: what an exporter says itself counts before the file" {
 	echo '192.0.2.1: {sampling: 1000}' >exporters.yml
 	decoded sampled-v5
@@ -52,6 +60,7 @@ has() { jq -es "length > 0 and all(.[]; $*)" out >/dev/null || fail "not so: $*:
 		10.1.2.3: {name: host}
 		2001:db8::/32: {name: six, sampling: 6}
 		::1: {name: loopback}
+		::/0: {interfaces: {1: any6}}
 	END
 	while read -r address name rate in_if out_if; do
 		decoded --from "$address" plain-v9
@@ -61,9 +70,9 @@ has() { jq -es "length > 0 and all(.[]; $*)" out >/dev/null || fail "not so: $*:
 		10.1.2.4 eight 16 uno null
 		10.2.0.1 eight 8 one two
 		11.0.0.1 any 1 null null
-		2001:db8:1::1 six 6 null null
-		::1 loopback null null null
-		::2 null null null null
+		2001:db8:1::1 six 6 any6 null
+		::1 loopback null any6 null
+		::2 null null any6 null
 	END
 }
 

@@ -266,6 +266,198 @@ def sampling_counters(e):
     e.v9(template(263, (1, 8), (2, 8), (34, 4)), a_set(263, rows))
 
 
+# What exporters do otherwise: a case for each quirk of lib/quirks.def.
+
+TIMES = ((8, 4), (22, 4), (21, 4))  # source address, uptimes of the first and last packet
+
+
+def times(first, last, length=4):
+    return bytes((10, 0, 0, 1)) + number(first, length) + number(last, length)
+
+
+def uptime_in_seconds(e):
+    """Two headers 60 s apart, whose uptimes are as far apart in seconds; the second has a flow that took 10 s."""
+    e.v9(template(270, *TIMES), uptime=BOOTED)
+    e.v9(a_set(270, times(BOOTED + 30, BOOTED + 40)), uptime=BOOTED + 60, at=EXPORTED + 60)
+
+
+def uptime_in_seconds_once(e):
+    """One header alone, by which nobody can tell."""
+    e.v9(template(270, *TIMES), a_set(270, times(BOOTED - 30, BOOTED - 20)), uptime=BOOTED)
+
+
+def uptime_in_seconds_v5(e):
+    """The same in NetFlow v5."""
+    e.v5(v5_record("10.0.0.1", first=BOOTED - 30, last=BOOTED - 20), uptime=BOOTED)
+
+
+def little_endian_sampling(e):
+    """Rates of 1000 and of 5, lowest byte first, in the records."""
+    e.v9(template(271, (8, 4), (34, 4)), a_set(271, b"".join(bytes((10, 0, 0, 1)) + number(r, 4, "little") for r in (1000, 5))))
+
+
+def little_endian_sampling_options(e):
+    """A rate of 1000, lowest byte first, in an option record."""
+    sampled(e, (34, 4), values=number(0) + number(1000, 4, "little"))
+
+
+def little_endian_sampling_unclear(e):
+    """A rate of 256, which is as plausible the other way round."""
+    e.v9(template(271, (8, 4), (34, 4)), a_set(271, bytes((10, 0, 0, 1)) + number(256, 4, "little")))
+
+
+def little_endian_sampling_v5(e):
+    """A header's rate of 100, lowest byte first."""
+    e.v5(v5_record("10.0.0.1"), sampling=100 << 8)
+
+
+def out_is_reverse(e):
+    """Counters of both directions in elements 1, 2, 23 and 24."""
+    e.v9(template(272, (1, 4), (2, 4), (23, 4), (24, 4)), a_set(272, b"".join(number(n) for n in (1000, 10, 2000, 20))))
+
+
+def bad_sampler(e):
+    """A sampler of mode 31, one that is good, and a flow without a sampler."""
+    e.v9(options9(310, (SYSTEM,), (48, 1), (49, 1), (50, 4)),
+         a_set(310, number(0) + bytes((1, 31)) + number(1713) + number(0) + bytes((2, 1)) + number(20)))
+    plain_v9(e)
+
+
+def sampler_zero(e):
+    """Flows of sampler 0, and an announcement of sampler 5."""
+    sampled(e, (48, 1), (49, 1), (50, 4), values=number(0) + bytes((5, 2)) + number(5000), flows=lambda x: by_sampler(x, 0))
+
+
+def sampler_unknown(e):
+    """A flow of a sampler that is never announced."""
+    by_sampler(e, 3)
+
+
+def flow_after_header(e):
+    """A flow that ended 160 ms after its header's uptime."""
+    e.v9(template(270, *TIMES), a_set(270, times(BOOTED * 1000 - 40, BOOTED * 1000 + 160)))
+
+
+def uptime_wrapped(e):
+    """A flow that began 3 s and ended 1 s before the uptime began anew, which was 2 s ago."""
+    e.v9(template(270, *TIMES), a_set(270, times(2**32 - 3000, 2**32 - 1000)), uptime=2000)
+
+
+def long_uptime(e):
+    """Uptimes of 8 octets."""
+    e.v9(template(273, (8, 4), (22, 8), (21, 8)), a_set(273, times(BOOTED * 1000 - 2000, BOOTED * 1000 - 1000, 8)))
+
+
+def uptime_base(e):
+    """IPFIX with uptimes, whose base an option record tells."""
+    e.ipfix(options10(312, ((149, 4),), (160, 8)), a_set(312, number(7) + number((EXPORTED - BOOTED) * 1000, 8)))
+    e.ipfix(template(270, *TIMES, set_id=2), a_set(270, times(BOOTED * 1000 - 2000, BOOTED * 1000 - 1000)), sequence=1)
+
+
+def uptime_base_at_once(e):
+    """The same in one message."""
+    e.ipfix(options10(312, ((149, 4),), (160, 8)), a_set(312, number(7) + number((EXPORTED - BOOTED) * 1000, 8)),
+            template(270, *TIMES, set_id=2), a_set(270, times(BOOTED * 1000 - 2000, BOOTED * 1000 - 1000)))
+
+
+def uptime_base_in_records(e):
+    """Records of which each has its base itself, and a set behind them that has none."""
+    base = EXPORTED - BOOTED
+    e.ipfix(template(282, (8, 4), (22, 4), (21, 4), (160, 8), set_id=2), template(270, *TIMES, set_id=2),
+            a_set(282, b"".join(times(1000 * n, 2000 * n) + number((base + n) * 1000, 8) for n in (1, 2))), a_set(270, times(1000, 2000)))
+
+
+def icmp_in_port(e):
+    """ICMP 3/1 in the destination port, 8/0 in the source port, ICMPv6 129/0, none in both ports, and UDP."""
+    rows = b"".join(bytes((p,)) + number(s, 2) + number(d, 2) for p, s, d in
+                    ((1, 0, 0x0301), (1, 0x0800, 0), (58, 0, 0x8100), (1, 0, 0), (17, 53, 0x0301)))
+    e.v9(template(274, (4, 1), (7, 2), (11, 2)), a_set(274, rows))
+
+
+def icmp_said(e):
+    """An ICMP type of its own, beside ports that mean something else."""
+    e.v9(template(275, (4, 1), (7, 2), (11, 2), (32, 2)), a_set(275, b"\1" + number(7, 2) + number(7, 2) + number(0x0b00, 2)))
+
+
+def long_padding(e):
+    """28 octets of padding behind a record of 60."""
+    e.v9(template(276, *FLOW, (210, 40)), a_set(276, flow("10.0.0.1") + bytes(40 + 28)))
+
+
+def template_padding(e):
+    """8 octets of padding behind a template and behind an options template, and in IPFIX."""
+    one = struct.pack(">HHHHHH", 256, 2, 8, 4, 1, 4) + bytes(8)
+    two = struct.pack(">HHHHHHH", 300, 4, 4, 1, 4, 34, 4) + bytes(8)
+    e.v9(a_set(0, one), a_set(1, two), a_set(300, number(0) + number(30)), a_set(256, bytes((10, 0, 0, 1)) + number(100)))
+    e.ipfix(a_set(2, one), a_set(256, bytes((10, 0, 0, 2)) + number(200)))
+
+
+def datagram_padding(e):
+    """Filled up with zeros, as to a fixed size."""
+    e.v9(template(256, *FLOW), a_set(256, flow("10.0.0.1")), behind=bytes(1000))
+
+
+def empty_fields(e):
+    """An options template whose scope has no length, and a template with a field that has none."""
+    e.v9(options9(300, ((1, 0),), (34, 4)), a_set(300, number(70)))
+    e.v9(template(277, (8, 4), (7, 0), (1, 4)), a_set(277, bytes((10, 0, 0, 1)) + number(100)))
+
+
+def repeated_elements(e):
+    """Two names of interfaces in a record."""
+    e.ipfix(template(278, (8, 4), (82, 4), (82, 65535), set_id=2), a_set(278, bytes((10, 0, 0, 1)) + b"eth0" + b"\5bond1"))
+
+
+def variable_v9(e):
+    """A name of any length in NetFlow v9, as in IPFIX."""
+    e.v9(template(279, (8, 4), (96, 65535), (1, 4)), a_set(279, bytes((10, 0, 0, 1)) + b"\5https" + number(100)))
+
+
+def odd_option_length(e):
+    """Option lengths of 9 octets for two fields, which take 8."""
+    fields = struct.pack(">HHHHHHHHH", 300, 4, 9, 1, 4, 34, 4, 35, 1)
+    e.v9(a_set(1, fields), a_set(300, number(0) + number(90) + b"\1"))
+    plain_v9(e)
+
+
+def template_redefined(e):
+    """Template 256 of data, then of options, then of other data."""
+    e.v9(template(256, *FLOW), a_set(256, flow("10.0.0.1")))
+    e.v9(options9(256, (SYSTEM,), (34, 4)), a_set(256, number(0) + number(80)))
+    e.v9(template(256, (8, 4), (1, 4)), a_set(256, bytes((10, 0, 0, 2)) + number(100)))
+
+
+def both_families(e):
+    """Addresses of both families, of which one is zero."""
+    v4, v6 = bytes((10, 0, 0, 1)), ipaddress.ip_address("2001:db8::1").packed
+    e.v9(template(280, (8, 4), (27, 16)), a_set(280, v4 + bytes(16) + bytes(4) + v6))
+
+
+def initiator_counters(e):
+    """Counters of initiator and responder in place of 1 and 2."""
+    e.v9(template(281, (231, 4), (232, 4), (298, 4), (299, 4)), a_set(281, b"".join(number(n) for n in (1000, 2000, 10, 20))))
+
+
+def enterprise(template_id, *fields):
+    """A set with one template of fields of (id, length) or (id, length, enterprise)."""
+    specifiers = b"".join(struct.pack(">HH", *f) if len(f) == 2 else struct.pack(">HHI", f[0] | 0x8000, *f[1:]) for f in fields)
+    return a_set(2, struct.pack(">HH", template_id, len(fields)) + specifiers)
+
+
+def forwarding_exception(e):
+    """Two packets by Juniper's commonPropertiesId (Q38): one that was forwarded, one that was not."""
+    rows = struct.pack(">4sH4sH", bytes((10, 0, 0, 1)), 2 << 10, bytes((10, 0, 0, 2)), 2 << 10 | 194)
+    e.ipfix(enterprise(256, (8, 4), (137, 2, 2636)), a_set(256, rows))
+
+
+def nat_by_times(e):
+    """A NAT log of Nokia's: a translation that begins, and one that ends."""
+    subscriber = b"LSN-Host@10.0.0.1"
+    for template_id, time in (256, 152), (257, 153):
+        row = struct.pack(">QB", EXPORTED * 1000, len(subscriber)) + subscriber
+        e.ipfix(enterprise(template_id, (time, 8), (93, 65535, 637)), a_set(template_id, row))
+
+
 def enterprise(template_id, *fields):
     """A set with one template of IPFIX, whose fields are (pen, id, length)."""
     specifiers = b"".join(struct.pack(">HHI", 0x8000 | i, n, pen) if pen else struct.pack(">HH", i, n) for pen, i, n in fields)
@@ -299,4 +491,5 @@ def main():
     exporter.write(sys.stdout.buffer)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -7,20 +7,22 @@ many records agreed; fails at the first that does not."""
 import calendar
 import ipaddress
 import json
+import pathlib
+import re
 import sys
 import time
 
 from google.protobuf.internal.decoder import _DecodeVarint32
 
-WORDS = {
-    "time_source": ["", "last_switched", "first_switched", "event_time", "export_time", "received"],
-    "sampling_source": ["", "unknown", "header", "record", "options", "static"],
-}
-IPS = {"exporter", "src_ip", "dst_ip", "next_hop", "bgp_next_hop", "xlate_src_ip", "xlate_dst_ip"}
-TIMES = {"received", "export_time", "first_switched", "last_switched", "event_time"}
-MACS = {"src_mac", "dst_mac", "post_src_mac", "post_dst_mac"}
-TEXTS = {"in_if_name", "out_if_name", "app_name", "user_name", "nat_pool_name", "wlan_ssid", "exporter_name",
-         "vrf_in_name", "vrf_out_name"}
+FIELDS = (pathlib.Path(__file__).resolve().parents[2] / "lib" / "fields.def").read_text()
+
+
+def of_kind(kind):
+    return set(re.findall(r"^F\((\w+), " + kind + ",", FIELDS, re.M))
+
+
+IPS, TIMES, MACS, TEXTS, WORDS = map(of_kind, ("IP", "TIME", "MAC", "TEXT", "WORD"))
+NUMBERS = {(f, w): int(v) for f, v, w in re.findall(r'^W\((\w+), (\d+), "([^"]+)"\)', FIELDS, re.M)}
 
 
 def messages(data, kind):
@@ -53,7 +55,7 @@ def value(line, key):
     if key in TEXTS:
         return bytes.fromhex(line[key + "_hex"]) if key + "_hex" in line else line[key].encode()
     if key in WORDS:
-        return WORDS[key].index(line[key])
+        return NUMBERS[key, line[key]]
     if key in IPS:
         return address(line[key])
     if key in MACS:

@@ -235,6 +235,130 @@ static void test_v5(void **state)
 	assert_int_equal(counts()->decoded, 1);
 }
 
+/* What v1 and v7 have in common with v5, as far as they do. */
+static void old_begin(uint16_t version, uint16_t count)
+{
+	f.m.len = 0;
+	put(&f.m, 2, version);
+	put(&f.m, 2, count);
+	put(&f.m, 4, 5000);
+	put(&f.m, 4, BUILD_EXPORT_S);
+	put(&f.m, 4, 123456789);
+}
+
+static void old_addresses_to_ports(uint32_t n)
+{
+	put(&f.m, 4, 0x0a000000 | n);
+	put(&f.m, 4, 0xc0a80000 | n);
+	put(&f.m, 4, 0x0afffffe);
+	put(&f.m, 2, 1);
+	put(&f.m, 2, 2);
+	put(&f.m, 4, n);
+	put(&f.m, 4, 100 * n);
+	put(&f.m, 4, 1000);
+	put(&f.m, 4, 2000);
+	put(&f.m, 2, 1024 + n);
+	put(&f.m, 2, 53);
+}
+
+static void v1_record(uint32_t n)
+{
+	old_addresses_to_ports(n);
+	put_fill(&f.m, 0xee, 2);
+	put(&f.m, 1, 17);
+	put(&f.m, 1, 0x2e);
+	put(&f.m, 1, 0x1b);
+	put_fill(&f.m, 0xee, 11);
+}
+
+static void v7_begin(uint16_t count, uint32_t sequence)
+{
+	old_begin(7, count);
+	put(&f.m, 4, sequence);
+	put(&f.m, 4, 0xeeeeeeee);
+}
+
+static void v7_record(uint32_t n)
+{
+	old_addresses_to_ports(n);
+	put(&f.m, 1, 0xee);
+	put(&f.m, 1, 0x1b);
+	put(&f.m, 1, 17);
+	put(&f.m, 1, 0x2e);
+	put(&f.m, 2, 64512);
+	put(&f.m, 2, 65001);
+	put(&f.m, 1, 24);
+	put(&f.m, 1, 16);
+	put_fill(&f.m, 0xee, 2);
+	put(&f.m, 4, 0xc0000263);
+}
+
+/* What the record of n = 2 has of that. */
+static void assert_old(const struct record *r, uint8_t version)
+{
+	assert_int_equal(r->version, version);
+	assert_int_equal(r->src_ip.b[15], 2);
+	assert_int_equal(r->dst_ip.b[12], 192);
+	assert_int_equal(r->next_hop.b[15], 0xfe);
+	assert_int_equal(r->out_if, 2);
+	assert_int_equal(r->in_pkts, 2);
+	assert_int_equal(r->in_bytes, 200);
+	assert_int_equal(r->first_switched.ns, EXPORT_NS + 123 * NS_PER_MS - 4 * NS_PER_S);
+	assert_int_equal(r->last_switched.ns, EXPORT_NS + 123 * NS_PER_MS - 3 * NS_PER_S);
+	assert_int_equal(r->src_port, 1026);
+	assert_int_equal(r->protocol, 17);
+	assert_int_equal(r->tos, 0x2e);
+	assert_int_equal(r->tcp_flags, 0x1b);
+	assert_int_equal(r->extra_count, 0);
+	assert_false(record_has(r, FIELD_template_id));
+	assert_false(record_has(r, FIELD_obs_domain));
+	assert_string_equal(field_word(FIELD_sampling_source, r->sampling_source), "unknown");
+}
+
+static void test_v1(void **state)
+{
+	(void)state;
+	for (int times = 0; times < 2; times++) {
+		old_begin(1, 2);
+		v1_record(1);
+		v1_record(2);
+		assert_int_equal(f.m.len, 16 + 2 * 52);
+		assert_int_equal(feed(), 0);
+	}
+	assert_int_equal(f.count, 2);
+	assert_old(&f.got[1], 1);
+	assert_false(record_has(&f.got[1], FIELD_sequence));
+	assert_int_equal(sender()->sequence.lost_records, 0);
+	assert_int_equal(feed_len(16 + 52 + 51), ERR_BAD_HEADER);
+	assert_int_equal(f.count, 1);
+	assert_int_equal(feed_len(15), ERR_BAD_HEADER);
+}
+
+static void test_v7(void **state)
+{
+	(void)state;
+	v7_begin(2, 40);
+	v7_record(1);
+	v7_record(2);
+	assert_int_equal(f.m.len, 24 + 2 * 52);
+	assert_int_equal(feed(), 0);
+	assert_int_equal(f.count, 2);
+	const struct record *r = &f.got[1];
+	assert_old(r, 7);
+	assert_int_equal(r->sequence, 40);
+	assert_int_equal(r->src_as, 64512);
+	assert_int_equal(r->dst_as, 65001);
+	assert_int_equal(r->src_mask, 24);
+	assert_int_equal(r->dst_mask, 16);
+	assert_int_equal(be32(r->router_sc.b + 12), 0xc0000263);
+	v7_begin(1, 45); /* three flows are missing */
+	v7_record(1);
+	assert_int_equal(feed(), 0);
+	assert_int_equal(sender()->sequence.lost_records, 3);
+	assert_int_equal(feed_len(24 + 51), ERR_BAD_HEADER);
+	assert_int_equal(feed_len(23), ERR_BAD_HEADER);
+}
+
 static void test_v5_lengths(void **state)
 {
 	struct v5_header h = v5;
@@ -839,7 +963,7 @@ static void test_datagrams_cut_short(void **state)
 
 static void test_unknown_versions(void **state)
 {
-	static const unsigned versions[] = {0, 1, 7, 8, 11, 65535};
+	static const unsigned versions[] = {0, 2, 6, 8, 11, 65535};
 	(void)state;
 	for (size_t i = 0; i < LEN(versions); i++) {
 		f.m.len = 0;
@@ -849,8 +973,8 @@ static void test_unknown_versions(void **state)
 	}
 	assert_int_equal(undecodable(ERR_VERSION), LEN(versions));
 	assert_int_equal(sender()->undecodable[-ERR_VERSION], LEN(versions));
-	assert_int_equal(sender()->unknown_versions[1], 1);
-	assert_int_equal(sender()->unknown_versions[7], 1);
+	assert_int_equal(sender()->unknown_versions[2], 1);
+	assert_int_equal(sender()->unknown_versions[6], 1);
 	assert_int_equal(sender()->unknown_versions[8], 1);
 	assert_int_equal(sender()->datagrams, LEN(versions));
 	assert_int_equal(sender()->last_seen.ns, RECEIVED);
@@ -1683,6 +1807,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_v5),
+		TEST(test_v1),
+		TEST(test_v7),
 		TEST(test_v5_lengths),
 		TEST(test_v5_without_sampling),
 		TEST(test_several_templates_in_a_set),

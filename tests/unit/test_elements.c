@@ -11,6 +11,7 @@
 #include "lib/base.h"
 #include "lib/err.h"
 #include "lib/fields.h"
+#include "lib/template.h"
 
 static const struct {
 	uint32_t pen;
@@ -94,14 +95,14 @@ static void test_plain_names(void **state)
 		assert_int_equal(strspn(table[i].name, plain), strlen(table[i].name));
 }
 
-/* Whatever fills a field is known by name. */
+/* Whatever fills a field is known by name, but for what NetFlow v7 has and no element. */
 static void test_sources_are_known(void **state)
 {
 	(void)state;
 	for (int id = 0; id < FIELD_COUNT; id++)
 		for (unsigned k = 0; k < fields[id].source_count; k++) {
 			const struct field_source *s = &fields[id].sources[k];
-			if (!element_find(s->pen, s->id))
+			if (s->pen != PEN_PADDING && !element_find(s->pen, s->id))
 				fail_msg("%s: en%u:id%u is not known", fields[id].name, s->pen,
 					s->id);
 		}

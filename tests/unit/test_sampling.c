@@ -12,7 +12,7 @@
 #include "lib/quirks.h"
 
 static struct samplers samplers;
-static uint32_t met;       /* the quirks, as a set */
+static uint64_t met;       /* the quirks, as a set */
 static bool little_endian; /* by the exporters file */
 
 static int setup(void **state)
