@@ -27,7 +27,7 @@ static const struct {
 /* Which record field is named by which. */
 static const struct {
 	uint8_t kind, from, to;
-} joined[] = {
+} joined[JOIN_NAMES_MAX] = {
 	{NAME_INTERFACE, FIELD_in_if, FIELD_in_if_name},
 	{NAME_INTERFACE, FIELD_out_if, FIELD_out_if_name},
 	{NAME_VRF, FIELD_vrf_in, FIELD_vrf_in_name},
@@ -115,13 +115,22 @@ static bool fills(const struct template *t, enum field_id id)
 	return !t;
 }
 
-static unsigned name_joins(const struct exporter *e, const struct template *t)
+uint8_t join_fields(const struct template *t)
+{
+	unsigned which = 0;
+	for (size_t i = 0; i < LEN(joined); i++)
+		if (fills(t, joined[i].from))
+			which |= 1u << i;
+	return (uint8_t)which;
+}
+
+static unsigned name_joins(const struct exporter *e, unsigned which)
 {
 	unsigned what = 0;
-	for (size_t i = 0; i < LEN(joined); i++) {
-		bool named = names_has(e->names, joined[i].kind) ||
-			     (joined[i].kind == NAME_INTERFACE && e->settings.interfaces);
-		if (named && fills(t, joined[i].from))
+	for (; which; which &= which - 1) {
+		unsigned i = (unsigned)__builtin_ctz(which);
+		if (names_has(e->names, joined[i].kind) ||
+			(joined[i].kind == NAME_INTERFACE && e->settings.interfaces))
 			what |= 1u << i;
 	}
 	return what;
@@ -133,21 +142,17 @@ unsigned join_begin(const struct exporter *e, const struct template *t)
 	if (t && t->options)
 		return 0;
 	if (e->names || e->settings.interfaces)
-		what |= name_joins(e, t);
+		what |= name_joins(e, t ? t->join_fields : JOIN_NAMES);
 	if (exporter_has_quirk(e, QUIRK_OUT_IS_REVERSE) &&
 		(fills(t, FIELD_out_bytes) || fills(t, FIELD_out_pkts)))
 		what |= JOIN_REVERSE;
 	return what;
 }
 
-static const struct text *name_of(
-	const struct domain *domain, const struct record *r, uint8_t kind, enum field_id from)
+static const struct text *name_of(const struct domain *domain, uint8_t kind, uint64_t id)
 {
 	const struct exporter *e = domain->exporter;
-	const void *value = record_field(r, from);
-	struct name_key key = {kind, domain->id,
-		fields[from].kind == KIND_U64 ? *(const uint64_t *)value
-					      : *(const uint32_t *)value};
+	struct name_key key = {kind, domain->id, id};
 	const struct text *text = e->names ? names_find(e->names, &key) : NULL;
 	if (!text && kind == NAME_INTERFACE)
 		text = interface_name(e->settings.interfaces, (uint32_t)key.id);
@@ -192,7 +197,20 @@ void join_icmp(struct exporter *e, struct record *r)
 	e->quirks[QUIRK_ICMP_IN_PORT]++;
 }
 
-void join_record(unsigned what, struct domain *domain, struct record *r)
+/* Records of a set often have the same interfaces: the name of the last one is at hand. */
+static const struct text *name_at_hand(
+	struct join_name *last, const struct domain *domain, const struct record *r, unsigned i)
+{
+	const void *value = record_field(r, joined[i].from);
+	uint64_t id = fields[joined[i].from].kind == KIND_U64 ? *(const uint64_t *)value
+							      : *(const uint32_t *)value;
+	if (!last->known || last->id != id)
+		*last = (struct join_name){true, id, name_of(domain, joined[i].kind, id)};
+	return last->text;
+}
+
+void join_record(unsigned what, struct domain *domain, struct record *r,
+	struct join_name last[static JOIN_NAMES_MAX])
 {
 	if (what & JOIN_REVERSE) {
 		reverse(r, FIELD_out_bytes, FIELD_rev_bytes);
@@ -205,7 +223,7 @@ void join_record(unsigned what, struct domain *domain, struct record *r)
 		enum field_id from = joined[i].from, to = joined[i].to;
 		if (!record_has(r, from) || record_has(r, to))
 			continue;
-		const struct text *text = name_of(domain, r, joined[i].kind, from);
+		const struct text *text = name_at_hand(&last[i], domain, r, i);
 		if (!text)
 			continue;
 		*(struct text *)((char *)r + fields[to].offset) = *text;
@@ -233,7 +251,7 @@ static uint32_t own_rate(
 	const struct exporter *e, const struct template *t, const struct record *r, uint64_t *met)
 {
 	if (!record_has(r, FIELD_sampling_rate) || !r->sampling_rate)
-		return t->own_sampling ? sampling_of_extras(r) : 0;
+		return t->sampling_pair ? sampling_of_extras(r) : 0;
 	return (uint32_t)sampling_interval(r->sampling_rate, interval_length(t),
 		exporter_has_quirk(e, QUIRK_LITTLE_ENDIAN_SAMPLING), met);
 }

@@ -204,7 +204,7 @@ static void emit_one(struct message *m, struct record *r)
 static void hand_over(struct message *m, struct record *r)
 {
 	if (m->joins)
-		join_record(m->joins, m->domain, r);
+		join_record(m->joins, m->domain, r, m->names);
 	unsigned reverse = m->split ? biflow_part(r) : 0;
 	emit_one(m, r);
 	if (!reverse)
@@ -252,6 +252,7 @@ void message_share_done(struct message *m, const struct template *t)
 {
 	struct record *r = &m->decoder->record;
 	m->joins = join_begin(m->domain->exporter, t);
+	memset(m->names, 0, sizeof m->names);
 	m->split = m->decoder->split && (biflow_of(t) || m->joins & JOIN_REVERSE);
 	memcpy(r->shared, m->shared, sizeof r->shared);
 	r->share_id++;

@@ -6,6 +6,7 @@
 #include "lib/base.h"
 #include "lib/elements.h"
 #include "lib/err.h"
+#include "lib/join.h"
 #include "lib/nested.h"
 #include "lib/section.h"
 #include "lib/vendor.h"
@@ -405,14 +406,16 @@ static void make_plan(struct template *t)
 	stake_claims(&claims, t);
 	add_claims(t, &claims, claimed);
 	order_steps(t);
+	t->sampling_pair = has_sampling_pair(t);
 	t->own_sampling = claims.by[FIELD_sampling_rate] != NOBODY ||
-			  claims.by[FIELD_sampler_id] != NOBODY || has_sampling_pair(t);
+			  claims.by[FIELD_sampler_id] != NOBODY || t->sampling_pair;
 	t->icmp_in_port = always_sets(t, FIELD_protocol) && always_sets(t, FIELD_src_port) &&
 			  always_sets(t, FIELD_dst_port) && claims.by[FIELD_icmp_type] == NOBODY;
 	t->section = has_section(t);
 	t->nested = !t->options && nested_template(t->fields, t->field_count);
 	add_extras(t, claimed);
 	set_offsets(t);
+	t->join_fields = join_fields(t);
 	t->vendor = t->options ? 0 : (uint8_t)vendor_says(t);
 }
 

@@ -58,6 +58,8 @@ struct template {
 	uint16_t end_of[STEP_CONDITIONAL], first_extra, first_alone;
 	bool options;
 	bool own_sampling;    /* its records tell their sampling rate or sampler */
+	uint8_t join_fields;  /* join_fields of it */
+	bool sampling_pair;   /* they may by elements that come in pairs, and are extras */
 	bool icmp_in_port;    /* they have a protocol and ports, but no ICMP type */
 	bool variable;        /* holds fields of variable length */
 	bool section;         /* its flow records hold part of a packet */
