@@ -47,6 +47,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.exporter_max = 24 * 1024,
 		.wait_max = 8 * 1024,
 		.wait_ns = 3 * NS_PER_S,
+		.inner = size % 2,
+		.split = size / 2 % 2,
+		.scale = size / 4 % 2,
 		.seed = 1,
 		.counters = count};
 	struct decoder *d = decoder_new(&config, emit, &out);

@@ -106,6 +106,14 @@ TUNNELS = {  # what a packet begins with (the order of dissect.h), and the packe
 }
 for name, (link, packet) in TUNNELS.items():
     save("dissect", name, bytes([link]) + bytes.fromhex(packet))
+RECORDS = {
+    "section-frame": ("312=0064", "409=0000", "315/v=" + TUNNELS["vxlan"][1]),
+    "section-padded": ("410=0040", "313/128=" + TUNNELS["srv6"][1], "4=11", "314/v=" + TUNNELS["transport"][1]),
+    "nested": ("27=" + "00" * 16, "4=04", "7=0000", "8=c0000201", "4=06", "7=01bb", "371/v=61"),
+}
+for name, elements in RECORDS.items():
+    datagram = packets(run(sys.executable, str(tools / "sections.py"), *elements))[1][0][28:]
+    save("decode", name, struct.pack(">HBB", len(datagram), 1, 1) + datagram)
 
 with tempfile.TemporaryDirectory() as folder:
     for kind in "ether", "vlan", "qinq", "raw", "null", "loop", "sll", "sll2", "fragments", "overlapping":
