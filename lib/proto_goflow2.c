@@ -60,7 +60,7 @@ static void set_exporter(Flowpb__FlowMessage *m, const struct record *r)
 	m->type = type_of(r);
 	m->sampling_rate = VALUE(r, sampling_rate);
 	m->sequence_num = VALUE(r, sequence);
-	m->sampler_address = ADDRESS(r, exporter);
+	m->sampler_address = record_has(r, FIELD_agent) ? address(&r->agent) : ADDRESS(r, exporter);
 	if (VALUE(r, version) >= 9)
 		m->observation_domain_id = VALUE(r, obs_domain);
 	m->observation_point_id = (uint32_t)VALUE(r, obs_point);

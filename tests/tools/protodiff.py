@@ -96,7 +96,7 @@ def goflow2(line):
     """FlowMessage by the table of goflow2.proto, without what is 0 or empty."""
     same = """next_hop src_as dst_as in_if out_if src_port dst_port tcp_flags icmp_type icmp_code
         src_vlan dst_vlan bgp_next_hop sampling_rate""".split()
-    other = {"sequence_num": "sequence", "src_addr": "src_ip", "dst_addr": "dst_ip", "sampler_address": "exporter",
+    other = {"sequence_num": "sequence", "src_addr": "src_ip", "dst_addr": "dst_ip",
              "next_hop_as": "next_as", "src_net": "src_mask", "dst_net": "dst_mask", "proto": "protocol",
              "ip_tos": "tos", "forwarding_status": "fwd_status", "vlan_id": "src_vlan", "fragment_id": "frag_id",
              "fragment_offset": "frag_offset", "ipv6_flow_label": "flow_label", "time_received_ns": "received",
@@ -104,6 +104,7 @@ def goflow2(line):
     m = {k: first(line, k) for k in same} | {k: first(line, v) for k, v in other.items()}
     version = line.get("version", 0)
     m["type"] = {1: 2, 5: 2, 7: 2, 9: 3, 10: 4, 105: 1}.get(version, 0)
+    m["sampler_address"] = first(line, "agent", "exporter")
     m["bytes"] = first(line, "in_bytes", "out_bytes")
     m["packets"] = first(line, "in_pkts", "out_pkts")
     m["ip_ttl"] = first(line, "ttl", "ttl_min")
