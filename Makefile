@@ -193,9 +193,13 @@ demo:
 RUN_TESTS = GOFLOW_BIN='$(abspath $(BUILD))/bin' GOFLOW_SAN='$(SAN)' JOBS=$(JOBS) \
 	    scripts/run-tests '$(abspath $(BUILD))/tests'
 
+# What decodes changed captures is built with sanitizers, whatever the rest is built with.
+FLIPS = '$(BUILD)/san/tests/tools/flips'
+
 check:
 	@$(PACKAGES) install build check
 	+@$(SUBMAKE) all tests
+	+$(if $(SAN),,@$(SUBMAKE) SAN=address,undefined BUILD='$(BUILD)/san' $(FLIPS))
 	@$(RUN_TESTS) all $(foreach t,$(T),'$(t)')
 
 torture:

@@ -34,6 +34,10 @@ bench-kafka: $(BIN) $(BUILD)/bench/gen $(BUILD)/bench/kafkaload
 bench-start: $(BIN)
 	@GOFLOW_BIN='$(abspath $(BUILD))/bin' bench/start.sh
 
-.PHONY: bench-servers bench-sizes bench-kafka bench-start
+# What nfdecode remembers of many exporters of many templates.
+bench-state: $(BIN) $(BUILD)/bench/measure
+	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' bench/state.py 1000 500
+
+.PHONY: bench-servers bench-sizes bench-kafka bench-start bench-state
 
 -include $(BENCH_SRC:%.c=$(BUILD)/%.d)

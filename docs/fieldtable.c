@@ -26,6 +26,7 @@ static const char *const form_names[] = {
 	[FORM_HIGH] = ", first byte",
 	[FORM_LOW] = ", second byte",
 	[FORM_V6] = "",
+	[FORM_LABEL] = ", its label",
 };
 
 static void print_sources(const struct field *f)

@@ -128,6 +128,8 @@ int stage_decoder(struct stage_spec *s, const struct config *c, const struct con
 	if (wants_frames_by_exporter(c, f))
 		stage_argument(s, "--by-exporter", NULL);
 	add_exporters(s, c->values[KEY_EXPORTERS].text);
+	if (c->values[KEY_INNER].number)
+		stage_argument(s, "--inner", NULL);
 	if (stream_id)
 		stage_argument(s, "--stream-id", stream_id);
 	else

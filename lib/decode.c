@@ -28,6 +28,7 @@ struct decoder *decoder_new(const struct decoder_config *config, decode_emit *em
 	d->emit_ctx = ctx;
 	d->inner = config->inner;
 	d->scale = config->scale;
+	d->split = config->split;
 	d->exporters = exporters_new(&(struct exporters_config){
 		.limit = config->state_max - config->wait_max,
 		.exporter_max = config->exporter_max,

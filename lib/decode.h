@@ -22,6 +22,7 @@ struct decoder_config {
 	uint64_t lifetime_ns; /* how long a template is good for, in time of receipt; 0: until it is replaced */
 	uint64_t seed;        /* any number that others cannot guess */
 	bool inner;           /* of a sampled packet in a tunnel, the innermost IP packet is the flow (lib/dissect.h) */
+	bool split;           /* make two records of one that counts both directions */
 	bool scale;           /* multiply counters by the sampling rate, into fields of their own */
 	const struct exporters_file *exporters; /* what the user says of exporters; NULL: nothing. Borrowed */
 };

@@ -82,9 +82,46 @@ static void fill(void)
 	pthread_once(&once, fill_once);
 }
 
-/* The element of the table, no alias. */
-static const struct element *find_own(uint32_t pen, uint16_t id)
+static const struct own_elements none, *added = &none;
+
+void elements_extend(const struct own_elements *own)
 {
+	added = own ? own : &none;
+}
+
+static const struct own_element *find_added(
+	const struct own_elements *own, uint32_t pen, uint16_t id)
+{
+	size_t first = 0, end = own->count;
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+		const struct own_element *e = &own->list[middle];
+		if (e->element.pen == pen && e->element.id == id)
+			return e;
+		if (e->element.pen < pen || (e->element.pen == pen && e->element.id < id))
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return NULL;
+}
+
+const struct own_element *element_own(uint32_t pen, uint16_t id)
+{
+	return find_added(added, pen, id);
+}
+
+bool element_is_own(const struct element *e)
+{
+	return e < elements || e >= elements + LEN(elements);
+}
+
+/* The element of the table or of what was added, no alias. */
+static const struct element *find_own(const struct own_elements *own, uint32_t pen, uint16_t id)
+{
+	const struct own_element *mine = find_added(own, pen, id);
+	if (mine)
+		return &mine->element;
 	fill();
 	for (unsigned at = hash_id(pen, id); by_id[at]; at = (at + 1) % SLOTS) {
 		const struct element *e = &elements[by_id[at] - 1];
@@ -94,7 +131,26 @@ static const struct element *find_own(uint32_t pen, uint16_t id)
 	return NULL;
 }
 
-static const struct element *find_own_name(const char *name, size_t len)
+static const struct element *find_added_name(
+	const struct own_elements *own, const char *name, size_t len)
+{
+	size_t first = 0, end = own->count;
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+		const struct element *e = &own->names[middle]->element;
+		int order = strncmp(e->name, name, len);
+		if (order == 0 && e->name[len] == '\0')
+			return e;
+		if (order < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return NULL;
+}
+
+static const struct element *find_own_name(
+	const struct own_elements *own, const char *name, size_t len)
 {
 	fill();
 	for (unsigned at = hash_name(name, len); by_name[at]; at = (at + 1) % SLOTS) {
@@ -102,18 +158,19 @@ static const struct element *find_own_name(const char *name, size_t len)
 		if (strncmp(e->name, name, len) == 0 && e->name[len] == '\0')
 			return e;
 	}
-	return NULL;
+	return find_added_name(own, name, len);
 }
 
 /* The element that (pen, id) stands for by one of the aliases. */
-static const struct element *find_alias(uint32_t pen, uint16_t id, const struct alias **how)
+static const struct element *find_alias(
+	const struct own_elements *own, uint32_t pen, uint16_t id, const struct alias **how)
 {
 	for (size_t i = 0; i < LEN(aliases); i++) {
 		const struct alias *a = &aliases[i];
 		if (pen != a->pen || id < a->first || id > a->last)
 			continue;
 		*how = a;
-		return find_own(a->of_pen, (uint16_t)(id - a->shift));
+		return find_own(own, a->of_pen, (uint16_t)(id - a->shift));
 	}
 	return NULL;
 }
@@ -121,8 +178,8 @@ static const struct element *find_alias(uint32_t pen, uint16_t id, const struct 
 const struct element *element_find(uint32_t pen, uint16_t id)
 {
 	const struct alias *how;
-	const struct element *e = find_own(pen, id);
-	return e ? e : find_alias(pen, id, &how);
+	const struct element *e = find_own(added, pen, id);
+	return e ? e : find_alias(added, pen, id, &how);
 }
 
 static char upper(char c)
@@ -135,7 +192,7 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-static size_t unknown_name(uint32_t pen, uint16_t id, char *out)
+size_t element_number(uint32_t pen, uint16_t id, char out[static ELEMENT_NAME_MAX])
 {
 	char *p = out;
 	memcpy(p, "en", 2);
@@ -146,14 +203,15 @@ static size_t unknown_name(uint32_t pen, uint16_t id, char *out)
 	return (size_t)(p - out);
 }
 
-size_t element_name(uint32_t pen, uint16_t id, char out[static ELEMENT_NAME_MAX])
+static size_t name_in(const struct own_elements *own, uint32_t pen, uint16_t id,
+	char out[static ELEMENT_NAME_MAX])
 {
 	const struct alias *how = NULL;
-	const struct element *e = find_own(pen, id);
+	const struct element *e = find_own(own, pen, id);
 	if (!e)
-		e = find_alias(pen, id, &how);
+		e = find_alias(own, pen, id, &how);
 	if (!e)
-		return unknown_name(pen, id, out);
+		return element_number(pen, id, out);
 	size_t prefix = how ? strlen(how->prefix) : 0, len = strlen(e->name);
 	if (how)
 		memcpy(out, how->prefix, prefix);
@@ -163,32 +221,40 @@ size_t element_name(uint32_t pen, uint16_t id, char out[static ELEMENT_NAME_MAX]
 	return prefix + len;
 }
 
-/* The element whose name, its first letter a capital, is that. */
-static const struct element *find_capitalised(const char *name, size_t len)
+size_t element_name(uint32_t pen, uint16_t id, char out[static ELEMENT_NAME_MAX])
 {
-	char own[ELEMENT_NAME_MAX];
-	if (upper(name[0]) != name[0] || len >= sizeof own)
-		return NULL;
-	const struct element *e = find_own_name(name, len);
-	if (e)
-		return e;
-	memcpy(own, name, len);
-	own[0] = lower(name[0]);
-	return find_own_name(own, len);
+	return name_in(added, pen, id, out);
 }
 
-static int name_of_alias(const char *name, size_t len, uint32_t *pen, uint16_t *id)
+/* The element whose name, its first letter a capital, is that. */
+static const struct element *find_capitalised(
+	const struct own_elements *own, const char *name, size_t len)
+{
+	char small[ELEMENT_NAME_MAX];
+	if (upper(name[0]) != name[0] || len >= sizeof small)
+		return NULL;
+	const struct element *e = find_own_name(own, name, len);
+	if (e)
+		return e;
+	memcpy(small, name, len);
+	small[0] = lower(name[0]);
+	return find_own_name(own, small, len);
+}
+
+static int name_of_alias(
+	const struct own_elements *own, const char *name, size_t len, uint32_t *pen, uint16_t *id)
 {
 	for (size_t i = 0; i < LEN(aliases); i++) {
 		const struct alias *a = &aliases[i];
 		size_t prefix = strlen(a->prefix);
 		if (len <= prefix || memcmp(name, a->prefix, prefix) != 0)
 			continue;
-		const struct element *e = find_capitalised(name + prefix, len - prefix);
+		const struct element *e = find_capitalised(own, name + prefix, len - prefix);
 		if (!e || e->pen != a->of_pen)
 			continue;
 		uint32_t aliased = (uint32_t)e->id + a->shift;
-		if (aliased < a->first || aliased > a->last || find_own(a->pen, (uint16_t)aliased))
+		if (aliased < a->first || aliased > a->last ||
+			find_own(own, a->pen, (uint16_t)aliased))
 			continue;
 		*pen = a->pen;
 		*id = (uint16_t)aliased;
@@ -233,17 +299,107 @@ static int unknown_by_name(const char *name, size_t len, uint32_t *pen, uint16_t
 	return 0;
 }
 
-int element_by_name(const char *name, size_t len, uint32_t *pen, uint16_t *id)
+static int by_name_in(
+	const struct own_elements *own, const char *name, size_t len, uint32_t *pen, uint16_t *id)
 {
-	const struct element *e = find_own_name(name, len);
+	const struct element *e = find_own_name(own, name, len);
 	if (e) {
 		*pen = e->pen;
 		*id = e->id;
 		return 0;
 	}
-	if (name_of_alias(name, len, pen, id) == 0)
+	if (name_of_alias(own, name, len, pen, id) == 0)
 		return 0;
 	return unknown_by_name(name, len, pen, id);
+}
+
+int element_by_name(const char *name, size_t len, uint32_t *pen, uint16_t *id)
+{
+	return by_name_in(added, name, len, pen, id);
+}
+
+/* Whether the name of (pen, id) leads to others: *back_pen, *back_id. */
+static bool leads_astray(const struct own_elements *own, uint32_t pen, uint16_t id,
+	uint32_t *back_pen, uint16_t *back_id)
+{
+	char name[ELEMENT_NAME_MAX];
+	size_t len = name_in(own, pen, id, name);
+	return by_name_in(own, name, len, back_pen, back_id) == 0 &&
+	       (*back_pen != pen || *back_id != id);
+}
+
+/* Whether there is an element whose name has the first letter in the other case: the names of
+ * aliases do not tell them apart. */
+static bool has_twin(
+	const struct own_elements *own, const struct element *e, uint32_t *pen, uint16_t *id)
+{
+	char name[ELEMENT_NAME_MAX];
+	size_t len = strlen(e->name);
+	memcpy(name, e->name, len + 1);
+	name[0] = upper(name[0]) == name[0] ? lower(name[0]) : upper(name[0]);
+	const struct element *twin = find_own_name(own, name, len);
+	if (!twin || strcmp(name, e->name) == 0 || (twin->pen == e->pen && twin->id == e->id))
+		return false;
+	*pen = twin->pen;
+	*id = twin->id;
+	return true;
+}
+
+bool elements_clash(
+	const struct own_elements *own, const struct own_element *mine, uint32_t *pen, uint16_t *id)
+{
+	const struct element *e = &mine->element;
+	if (leads_astray(own, e->pen, e->id, pen, id) || has_twin(own, e, pen, id))
+		return true;
+	if (name_of_alias(own, e->name, strlen(e->name), pen, id) == 0 &&
+		(*pen != e->pen || *id != e->id))
+		return true;
+	for (size_t i = 0; i < LEN(aliases); i++) {
+		uint32_t aliased = (uint32_t)e->id + aliases[i].shift;
+		if (e->pen == aliases[i].of_pen && aliased >= aliases[i].first &&
+			aliased <= aliases[i].last &&
+			leads_astray(own, aliases[i].pen, (uint16_t)aliased, pen, id))
+			return true;
+	}
+	return false;
+}
+
+int element_type_by_name(const char *name, unsigned *bits)
+{
+	static const struct {
+		const char *name;
+		uint8_t type, bits;
+	} types[] = {
+		{"octetArray", ELEMENT_OCTETS, 0},
+		{"unsigned8", ELEMENT_UNSIGNED, 8},
+		{"unsigned16", ELEMENT_UNSIGNED, 16},
+		{"unsigned32", ELEMENT_UNSIGNED, 32},
+		{"unsigned64", ELEMENT_UNSIGNED, 64},
+		{"signed8", ELEMENT_SIGNED, 8},
+		{"signed16", ELEMENT_SIGNED, 16},
+		{"signed32", ELEMENT_SIGNED, 32},
+		{"signed64", ELEMENT_SIGNED, 64},
+		{"float32", ELEMENT_FLOAT, 0},
+		{"float64", ELEMENT_FLOAT, 0},
+		{"boolean", ELEMENT_BOOLEAN, 0},
+		{"macAddress", ELEMENT_MAC, 0},
+		{"string", ELEMENT_STRING, 0},
+		{"dateTimeSeconds", ELEMENT_SECONDS, 0},
+		{"dateTimeMilliseconds", ELEMENT_MILLISECONDS, 0},
+		{"dateTimeMicroseconds", ELEMENT_MICROSECONDS, 0},
+		{"dateTimeNanoseconds", ELEMENT_NANOSECONDS, 0},
+		{"ipv4Address", ELEMENT_IPV4, 0},
+		{"ipv6Address", ELEMENT_IPV6, 0},
+		{"basicList", ELEMENT_LIST, 0},
+		{"subTemplateList", ELEMENT_LIST, 0},
+		{"subTemplateMultiList", ELEMENT_LIST, 0},
+	};
+	for (size_t i = 0; i < LEN(types); i++)
+		if (strcmp(types[i].name, name) == 0) {
+			*bits = types[i].bits;
+			return types[i].type;
+		}
+	return -1;
 }
 
 /* A signed integer of 1 to 8 bytes (RFC 7011, 6.2: reduced-size encoding). */

@@ -3,6 +3,7 @@
 #ifndef GOFLOW_ELEMENTS_H
 #define GOFLOW_ELEMENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,45 @@ struct element {
 	const char *name;
 };
 
+/* An element of the user's own (lib/elements_file.h), and what it fills. */
+struct own_element {
+	struct element element;
+	int16_t field;  /* enum field_id; -1: none */
+	uint8_t form;   /* enum source_form: by which it fills that */
+	uint16_t bits;  /* FORM_BITS: OWN_BITS() */
+	uint32_t order; /* of several that fill one field, the first in the file counts */
+};
+
+/* The bits of a value from `lowest` on, as many as `width` (1 to 64). */
+#define OWN_BITS(lowest, width) ((uint16_t)((lowest) << 6 | ((width) - 1)))
+#define OWN_BITS_LOWEST(bits)   ((unsigned)(bits) >> 6)
+#define OWN_BITS_WIDTH(bits)    (((unsigned)(bits) & 63) + 1)
+#define OWN_BITS_MAX            1023 /* the highest bit */
+
+struct own_elements {
+	const struct own_element *list;         /* by pen and id, each once */
+	const struct own_element *const *names; /* the same by name (strcmp) */
+	size_t count;
+};
+
+/* Adds a user's elements to the registry, for this process; they go before what it has of the same numbers.
+ * Borrowed until the next call; NULL takes them away. Not while another thread reads the registry. */
+void elements_extend(const struct own_elements *own);
+
+/* The added element of these very numbers, or NULL. */
+const struct own_element *element_own(uint32_t pen, uint16_t id);
+
+/* Whether an element that element_find returned is an added one. */
+bool element_is_own(const struct element *e);
+
+/* Whether the name of an element of `own`, or one of its relatives' that is made of it, would lead to another
+ * element too, of `own` or of the registry: then that one's numbers. */
+bool elements_clash(const struct own_elements *own, const struct own_element *e, uint32_t *pen, uint16_t *id);
+
+/* A type by its name of RFC 7012 ("unsigned32"): returns it, with the width in bits of an integer in *bits, else 0;
+ * -1 if there is none. */
+int element_type_by_name(const char *name, unsigned *bits);
+
 #define PEN_REVERSE 29305 /* RFC 5103, section 6.1 */
 
 /* The element, or NULL if the registry does not know it. Reverse elements (pen PEN_REVERSE, RFC 5103
@@ -32,6 +72,9 @@ const struct element *element_find(uint32_t pen, uint16_t id);
 /* Its name ("octetDeltaCount", "reverseOctetDeltaCount", "v9ConnectionId"), or "en<PEN>:id<ID>" where it
  * is not known. NUL-terminated; returns the length. */
 size_t element_name(uint32_t pen, uint16_t id, char out[static ELEMENT_NAME_MAX]);
+
+/* "en<PEN>:id<ID>", whether it is known or not; likewise. */
+size_t element_number(uint32_t pen, uint16_t id, char out[static ELEMENT_NAME_MAX]);
 
 /* The inverse of element_name, for both forms. Returns 0, or ERR_SYNTAX. */
 int element_by_name(const char *name, size_t len, uint32_t *pen, uint16_t *id);

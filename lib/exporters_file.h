@@ -8,25 +8,22 @@
 
 #include <stdbool.h>
 
+#include "lib/complain.h"
 #include "lib/ip.h"
 #include "lib/quirks.h"
 #include "lib/record.h"
 
-#define EXPORTERS_FILE_MAX (16 * 1024 * 1024) /* bytes; a larger one is refused */
-#define EXPORTERS_NAME_MAX 255               /* bytes of an exporter's or interface's name */
+#define EXPORTERS_NAME_MAX 255 /* bytes of an exporter's or interface's name */
 
 struct exporters_file;
-
-/* Says one thing that is wrong with the file, at that line and column, from 1. */
-typedef void exporters_complain(void *ctx, unsigned line, unsigned column, const char *what);
 
 /* Reads a file's len bytes. Returns it (the caller frees it by exporters_file_free), or NULL after at least
  * one complaint; no more than 100 are made. */
 struct exporters_file *exporters_file_parse(
-	const char *text, size_t len, exporters_complain *complain, void *ctx);
+	const char *text, size_t len, complain_fn *complain, void *ctx);
 
 /* The same for a file by its path. What cannot be read is complained of at line 0. */
-struct exporters_file *exporters_file_load(const char *path, exporters_complain *complain, void *ctx);
+struct exporters_file *exporters_file_load(const char *path, complain_fn *complain, void *ctx);
 
 void exporters_file_free(struct exporters_file *f);
 

@@ -17,6 +17,7 @@
 #define NANOS(id)     {0, id, FORM_NANOS},
 #define DELTA_US(id)  {0, id, FORM_DELTA_US},
 #define MS_AS_US(id)  {0, id, FORM_MS_AS_US},
+#define LABEL(id)     {0, id, FORM_LABEL},
 
 /* The sources of each field, ended by an empty one. */
 #define F(name, kind, dflt, unit, doc, ...)                                                        \

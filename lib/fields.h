@@ -27,7 +27,8 @@ enum field_id {
 /* How an element's bytes become a field's value: the macros of fields.def. */
 enum source_form {
 	FORM_VALUE, FORM_V6, FORM_HIGH, FORM_LOW, FORM_UPTIME, FORM_SECONDS, FORM_MILLIS, FORM_MICROS,
-	FORM_NANOS, FORM_DELTA_US, FORM_MS_AS_US,
+	FORM_NANOS, FORM_DELTA_US, FORM_MS_AS_US, FORM_LABEL,
+	FORM_BITS, /* of elements of the user's own alone (lib/elements.h) */
 };
 
 struct field_source {

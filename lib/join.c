@@ -35,8 +35,7 @@ static const struct {
 	{NAME_APPLICATION, FIELD_app_id, FIELD_app_name},
 };
 
-#define JOIN_NAMES   ((1u << LEN(joined)) - 1)
-#define JOIN_REVERSE (1u << 30)
+#define JOIN_NAMES ((1u << LEN(joined)) - 1)
 
 /* An option record. */
 struct options {
@@ -162,7 +161,7 @@ static uint64_t product(uint64_t count, uint32_t rate)
 }
 
 /* Where the rate is not known, what the counters stand for is not known either. */
-static void scale(struct record *r)
+void join_scale(struct record *r)
 {
 	if (!record_has(r, FIELD_sampling_rate))
 		return;
@@ -195,8 +194,6 @@ void join_icmp(struct exporter *e, struct record *r)
 
 void join_record(unsigned what, struct domain *domain, struct record *r)
 {
-	if (what & JOIN_SCALE)
-		scale(r);
 	if (what & JOIN_REVERSE) {
 		reverse(r, FIELD_out_bytes, FIELD_rev_bytes);
 		reverse(r, FIELD_out_pkts, FIELD_rev_pkts);

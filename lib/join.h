@@ -13,8 +13,8 @@ void join_learn(struct exporters *all, struct domain *domain, const struct templ
  * nothing to do costs nothing: bits for join_record, 0: nothing. */
 unsigned join_begin(const struct exporter *e, const struct template *t);
 
-/* One bit more, to be added where it is wanted: scaled counters. */
-#define JOIN_SCALE (1u << 31)
+/* Of those bits: elements 23 and 24 are the counters of the opposite direction. */
+#define JOIN_REVERSE (1u << 30)
 
 /* Does that. Text that it sets borrows from what is remembered of the exporter, and holds until that
  * learns more. */
@@ -23,6 +23,9 @@ void join_record(unsigned what, struct domain *domain, struct record *r);
 /* For a record of ICMP whose template has no type: it stands in the destination port (type and code as one
  * number), or in the source port where that is 0. Where both are, nobody knows. */
 void join_icmp(struct exporter *e, struct record *r);
+
+/* Adds the counters times the sampling rate, where that is known. */
+void join_scale(struct record *r);
 
 /* Whether all records of a template were sampled alike, as far as their exporter tells. */
 bool join_rate_is_shared(const struct domain *domain, const struct template *t);

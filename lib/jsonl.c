@@ -30,7 +30,8 @@ static const struct {
 /* What text takes: its string, and its hex under a key of its own. */
 #define TEXT_ROOM(len) (8 * (size_t)(len) + 2 * KEY_ROOM)
 /* What an extra takes: its name, value and hex, and what stands around them. */
-#define EXTRA_ROOM(len) (8 * (size_t)(len) + ELEMENT_NAME_MAX + ELEMENT_VALUE_ROOM + KEY_ROOM)
+#define EXTRA_ROOM(len)                                                                            \
+	(8 * (size_t)(len) + 2 * ELEMENT_NAME_MAX + ELEMENT_VALUE_ROOM + 2 * KEY_ROOM)
 
 #define KEY_FITS(name)                      _Static_assert(sizeof(#name) + 4 <= KEY_ROOM, "a key fits its room");
 #define F(name, kind, dflt, unit, doc, ...) KEY_FITS(name)
@@ -118,6 +119,11 @@ static char *put_extra(char *out, const struct extra *x)
 {
 	const struct element *e = element_find(x->pen, x->id);
 	*out++ = '{';
+	if (e && element_is_own(e)) { /* for readers who do not know its name */
+		out = PUT(out, "\"element\":\"");
+		out += element_number(x->pen, x->id, out);
+		out = PUT(out, "\",");
+	}
 	if (e) {
 		char *value = PUT(out, "\"value\":");
 		size_t len = element_value_json(e, x->bytes, x->len, value);

@@ -413,6 +413,28 @@ static bool read_extra(struct jsonl_reader *j, uint32_t pen, uint16_t id, struct
 	return true;
 }
 
+/* Looks ahead into what is there of an element whose name is not known, for what its numbers are.
+ */
+static bool tells_numbers(const struct jsonl_reader *reader, uint32_t *pen, uint16_t *id)
+{
+	struct jsonl_reader ahead = *reader, *j = &ahead;
+	struct text key;
+	accept(j, '[');
+	if (peek(j) != '{' || !expect(j, '{'))
+		return false;
+	do {
+		if (!read_string(j, &key) || !expect(j, ':'))
+			return false;
+		bool numbers = key.len == 7 && memcmp(key.p, "element", 7) == 0;
+		if (numbers && peek(j) == '"')
+			return read_string(j, &key) &&
+			       element_by_name(key.p, key.len, pen, id) == 0;
+		if (!skip_value(j, 0))
+			return false;
+	} while (accept(j, ','));
+	return false;
+}
+
 /* One element by name: an object, or an array of them. */
 static bool read_element(struct jsonl_reader *j, struct record *r, uint64_t *unknown)
 {
@@ -424,6 +446,8 @@ static bool read_element(struct jsonl_reader *j, struct record *r, uint64_t *unk
 		return false;
 	bool known = element_by_name(name.p, name.len, &pen, &id) == 0;
 	j->used = used;
+	if (!known)
+		known = tells_numbers(j, &pen, &id);
 	if (!known) {
 		++*unknown;
 		return skip_value(j, 0);

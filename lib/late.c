@@ -456,7 +456,7 @@ static void put_times(struct bytes *b, const struct message_header *h, const str
 	bytes_uint(b, h->sequence, 4);
 	bytes_uint(b, h->export_ns, 8);
 	bytes_uint(b, h->export_digits, 1);
-	bytes_uint(b, h->per_datagram, 1);
+	bytes_uint(b, h->unit, 1);
 	bytes_uint(b, t->export_ns, 8);
 	bytes_uint(b, t->base_ns, 8);
 	bytes_uint(b, t->base_uptime, 4);
@@ -512,7 +512,7 @@ static void get_times(struct cursor *c, struct message_header *h, struct plan_ti
 	h->sequence = cursor_u32(c);
 	h->export_ns = cursor_u64(c);
 	h->export_digits = cursor_u8(c);
-	h->per_datagram = cursor_u8(c);
+	h->unit = cursor_u8(c) % SEQUENCE_UNITS;
 	t->export_ns = cursor_u64(c);
 	t->base_ns = cursor_u64(c);
 	t->base_uptime = cursor_u32(c);

@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "lib/base.h"
+#include "lib/biflow.h"
 #include "lib/join.h"
 #include "lib/late.h"
+#include "lib/nested.h"
 #include "lib/section.h"
+#include "lib/vendor.h"
 
 #define IE_SYSINIT       160
 #define FIRST_DATA_SET   256
@@ -61,8 +64,6 @@ int message_begin(struct message *m, struct decoder *d, const struct datagram *d
 	if (!domain)
 		return ERR_MEMORY;
 	message_resume(m, d, dg, h, domain);
-	m->verdict = sequence_check(
-		&domain->sequence, &domain->exporter->sequence, h->sequence, h->per_datagram);
 	return 0;
 }
 
@@ -191,6 +192,27 @@ static void learn_options(struct message *m, const struct template *t, const uin
 	m->domain->exporter->option_records++;
 }
 
+static void emit_one(struct message *m, struct record *r)
+{
+	if (m->decoder->scale)
+		join_scale(r);
+	m->flows++;
+	m->decoder->emit(m->decoder->emit_ctx, r);
+}
+
+/* A record that is complete but for what is joined to it. */
+static void hand_over(struct message *m, struct record *r)
+{
+	if (m->joins)
+		join_record(m->joins, m->domain, r);
+	unsigned reverse = m->split ? biflow_part(r) : 0;
+	emit_one(m, r);
+	if (!reverse)
+		return;
+	biflow_turn(r, reverse);
+	emit_one(m, r);
+}
+
 static void flow_record(struct message *m, const struct template *t, const uint8_t *p,
 	const struct field_position *pos)
 {
@@ -199,17 +221,18 @@ static void flow_record(struct message *m, const struct template *t, const uint8
 		r->present[w] = m->shared[w] | t->present[w];
 	r->extra_count = 0;
 	plan_run(t, p, pos, r, &m->times);
+	if (t->nested)
+		nested_fill(t, p, pos, r, m->decoder->inner);
 	if (t->section)
 		section_dissect(r, m->decoder->inner);
+	if (t->vendor)
+		exporter_met(m->domain->exporter, vendor_complete(t->vendor, r));
 	complete_times(r);
 	if (!shares(m, FIELD_sampling_source))
 		complete_sampling(m, t, r);
 	if (t->icmp_in_port && (r->protocol == PROTOCOL_ICMP || r->protocol == PROTOCOL_ICMPV6))
 		join_icmp(m->domain->exporter, r);
-	if (m->joins)
-		join_record(m->joins, m->domain, r);
-	m->flows++;
-	m->decoder->emit(m->decoder->emit_ctx, r);
+	hand_over(m, r);
 }
 
 static void trace_record(struct message *m, const struct template *t, const uint8_t *p,
@@ -229,8 +252,7 @@ void message_share_done(struct message *m, const struct template *t)
 {
 	struct record *r = &m->decoder->record;
 	m->joins = join_begin(m->domain->exporter, t);
-	if (m->decoder->scale)
-		m->joins |= JOIN_SCALE;
+	m->split = m->decoder->split && (biflow_of(t) || m->joins & JOIN_REVERSE);
 	memcpy(r->shared, m->shared, sizeof r->shared);
 	r->share_id++;
 }
@@ -246,11 +268,8 @@ void message_emit(struct message *m)
 {
 	struct record *r = &m->decoder->record;
 	complete_times(r);
-	if (m->joins)
-		join_record(m->joins, m->domain, r);
-	m->flows++;
+	hand_over(m, r);
 	m->records++;
-	m->decoder->emit(m->decoder->emit_ctx, r);
 	if (m->decoder->trace)
 		m->decoder->trace->whole(m->decoder->trace->ctx, r);
 }
@@ -409,11 +428,26 @@ void message_count_flows(struct message *m)
 		note_sampling(e, &m->decoder->record);
 }
 
+static void take_sequence(struct message *m)
+{
+	const struct message_header *h = &m->header;
+	const struct sequence_datagram d = {
+		.unit = h->unit,
+		.number = h->sequence,
+		.export_s = h->export_ns ? (uint32_t)(h->export_ns / NS_PER_S) : h->uptime / 1000,
+		.uptime = h->uptime,
+		.has_uptime = h->has_uptime,
+		.exact = m->exact,
+		.flows = m->flows,
+		.options = m->records - m->flows,
+	};
+	sequence_take(&m->domain->sequence, &m->domain->exporter->sequence, &d);
+}
+
 int message_end(struct message *m)
 {
 	struct exporter *e = m->domain->exporter;
-	sequence_advance(&m->domain->sequence, &e->sequence, m->verdict, m->header.sequence,
-		m->records, m->exact, m->header.per_datagram);
+	take_sequence(m);
 	message_count_flows(m);
 	e->datagrams++;
 	e->last_seen = m->datagram->received;

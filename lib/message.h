@@ -17,8 +17,7 @@ struct decoder {
 	decode_emit *emit;
 	void *emit_ctx;
 	const struct decode_trace *trace;
-	bool inner; /* the flow of a tunnelled packet is the innermost */
-	bool scale;
+	bool inner, scale, split; /* of decoder_config */
 	struct decode_counts counts;
 	struct template *fixed[FIXED_COUNT];                 /* the records of NetFlow v1, v5 and v7 */
 	struct record record;                                /* the one being filled */
@@ -31,7 +30,9 @@ struct message_header {
 	uint32_t domain, sequence;
 	uint64_t export_ns;
 	uint8_t export_digits;
-	bool per_datagram; /* sequence counts datagrams, not records */
+	enum sequence_unit unit; /* that the sequence number counts */
+	bool has_uptime;
+	uint32_t uptime;   /* the exporter's, as it stands in the header */
 };
 
 struct pending; /* late.c: sets of the datagram in hand that wait */
@@ -44,15 +45,15 @@ struct message {
 	struct pending *pending;
 	struct plan_times times;
 	unsigned joins;               /* what join_record has to do with the records of the set in hand */
+	bool split;                   /* they may be of both directions, and are to be parted */
 	uint64_t shared[FIELD_WORDS]; /* fields set by the header, for all its records */
-	enum sequence_verdict verdict;
 	uint32_t records;   /* data records so far, option records included */
 	uint32_t flows;
 	bool exact;         /* records is all there were */
 	int err;            /* the first fault */
 };
 
-/* Begins a message: finds its domain, checks its sequence number, and sets the fields that its records share.
+/* Begins a message: finds its domain, and sets the fields that its records share.
  * Returns 0 or ERR_MEMORY. */
 int message_begin(struct message *m, struct decoder *d, const struct datagram *dg,
 	const struct message_header *h);

@@ -91,7 +91,9 @@ int netflow9_decode(struct decoder *d, const struct datagram *dg, struct cursor 
 		.domain = source,
 		.sequence = sequence,
 		.export_ns = s * NS_PER_S,
-		.per_datagram = true,
+		.unit = SEQUENCE_DATAGRAMS,
+		.has_uptime = true,
+		.uptime = uptime,
 	};
 	int err = message_begin(&m, d, dg, &header);
 	if (err)

@@ -110,6 +110,8 @@ static int begin(struct message *m, struct decoder *d, const struct datagram *dg
 {
 	header.export_ns = h->s * NS_PER_S + h->ns;
 	header.export_digits = 9;
+	header.has_uptime = true;
+	header.uptime = h->uptime;
 	int err = message_begin(m, d, dg, &header);
 	if (!err)
 		message_uptime(m, h->uptime, h->s, h->ns);
@@ -137,12 +139,12 @@ int netflow1_decode(struct decoder *d, const struct datagram *dg, struct cursor 
 	struct head h = read_head(&c);
 	if (!cursor_ok(&c))
 		return refuse(d, dg, 1);
-	int err = begin(&m, d, dg, &h, (struct message_header){.version = 1});
+	int err = begin(
+		&m, d, dg, &h, (struct message_header){.version = 1, .unit = SEQUENCE_NOTHING});
 	if (err)
 		return err;
 	message_unshare(&m, FIELD_sequence);
 	message_unshare(&m, FIELD_obs_domain);
-	m.exact = false;
 	return finish(&m, &h, c, FIXED_V1);
 }
 

@@ -1,6 +1,7 @@
 /* Running the plans of template.h. */
 #include <string.h>
 
+#include "lib/elements.h"
 #include "lib/quirks.h"
 #include "lib/template.h"
 
@@ -31,6 +32,22 @@ static bool set_integer(struct record *r, enum field_id id, uint64_t v)
 		bytes); /* little-endian: the low bytes come first */
 	record_mark(r, id);
 	return true;
+}
+
+/* A range of the bits of a value, as of a big-endian integer: those above it are 0. If it does not
+ * fit its field, nothing is lost, since the element is among the extras anyway. */
+static void set_bits(
+	struct record *r, enum field_id id, uint16_t bits, const uint8_t *p, uint32_t len)
+{
+	unsigned lowest = OWN_BITS_LOWEST(bits), width = OWN_BITS_WIDTH(bits);
+	uint64_t v = 0;
+	if (8 * (uint64_t)len <= lowest)
+		return;
+	for (unsigned i = 0; i < width && lowest + i < 8 * len; i++) {
+		unsigned bit = lowest + i;
+		v |= (uint64_t)(p[len - 1 - bit / 8] >> bit % 8 & 1) << i;
+	}
+	set_integer(r, id, v);
 }
 
 static bool set_time(struct record *r, enum field_id id, uint64_t ns, uint8_t digits)
@@ -146,6 +163,16 @@ static void set_other_family(const struct template *t, const struct step *s, con
 		keep_as_extra(r, first, first_p, first->len);
 }
 
+/* A label stack entry without its TTL; all 0, there is none at that depth (IANA element 70 and on).
+ * Returns whether the label is all that it says. */
+static bool set_label(struct record *r, enum field_id id, const uint8_t *p)
+{
+	uint64_t entry = be_uint(p, 3);
+	if (entry)
+		set_integer(r, id, entry >> 4);
+	return (entry & 0x0e) == 0;
+}
+
 /* The steps whose outcome depends on the value. Returns false if the value does not fit its field.
  */
 static bool run_conditional(const struct step *s, const uint8_t *p, uint32_t len, struct record *r,
@@ -157,6 +184,7 @@ static bool run_conditional(const struct step *s, const uint8_t *p, uint32_t len
 	case STEP_TEXT: set_text(r, id, p, len); return true;
 	case STEP_HIGH: return set_integer(r, id, p[0]);
 	case STEP_LOW: return set_integer(r, id, p[1]);
+	case STEP_LABEL: return set_label(r, id, p);
 	case STEP_UPTIME: return set_uptime(r, id, be_uint(p, len), times);
 	case STEP_SECONDS: return set_since_1970(r, id, be_uint(p, len), NS_PER_S, 0);
 	case STEP_MILLIS: return set_since_1970(r, id, be_uint(p, len), NS_PER_MS, 3);
@@ -171,6 +199,7 @@ static bool run_conditional(const struct step *s, const uint8_t *p, uint32_t len
 		uint64_t ms = be_uint(p, len);
 		return ms <= UINT64_MAX / 1000 && set_integer(r, id, ms * 1000);
 	}
+	case STEP_BITS: set_bits(r, id, s->bits, p, len); return true;
 	default: set_base(times, be64(p)); return false; /* STEP_SYSINIT, which no field has */
 	}
 }

@@ -24,7 +24,7 @@ enum interface_format { INTERFACE_INDEX, INTERFACE_DISCARDED, INTERFACE_SEVERAL 
 struct head {
 	struct ip agent;
 	bool has_agent;
-	uint32_t sub_agent, sequence, samples;
+	uint32_t sub_agent, sequence, uptime, samples;
 };
 
 /* Reading ------------------------------------------------------------------------------------- */
@@ -253,7 +253,7 @@ static void read_head(struct cursor *c, struct head *h)
 		c->p = NULL;
 	h->sub_agent = cursor_u32(c);
 	h->sequence = cursor_u32(c);
-	cursor_u32(c); /* uptime */
+	h->uptime = cursor_u32(c);
 	h->samples = cursor_u32(c);
 }
 
@@ -290,7 +290,9 @@ int sflow_decode(struct decoder *d, const struct datagram *dg, struct cursor c)
 		.version = SFLOW_VERSION,
 		.domain = domain_of(&head),
 		.sequence = head.sequence,
-		.per_datagram = true,
+		.unit = SEQUENCE_DATAGRAMS,
+		.has_uptime = true,
+		.uptime = head.uptime,
 	};
 	int err = message_begin(&m, d, dg, &header);
 	if (err)

@@ -62,14 +62,6 @@ static void put_definition(void *ctx, const struct template *t)
 	}
 }
 
-static void put_sequence(struct bytes *b, const struct sequence *s)
-{
-	bytes_uint(b, s->known, 1);
-	bytes_uint(b, s->next, 4);
-	bytes_uint(b, s->datagrams, 8);
-	bytes_uint(b, s->records, 8);
-}
-
 static bool take_template(void *ctx, const struct announced *a)
 {
 	struct writing *w = ctx;
@@ -124,7 +116,7 @@ static bool put_domain(void *ctx, const struct domain *d)
 	bytes_uint(b, d->port, 2);
 	bytes_uint(b, d->version, 1);
 	bytes_uint(b, d->id, 4);
-	put_sequence(b, w->extent == STATE_WHOLE ? &d->sequence : &none);
+	sequence_write(w->extent == STATE_WHOLE ? &d->sequence : &none, b);
 	bytes_uint(b, d->init_ms, 8);
 	bytes_uint(b, d->clock_s, 4);
 	bytes_uint(b, d->clock_uptime, 4);
@@ -296,14 +288,6 @@ static int get_template(struct reading *r, struct domain *domain)
 	return define(r, domain, number, seen_ns);
 }
 
-static void get_sequence(struct cursor *c, struct sequence *s)
-{
-	s->known = cursor_u8(c);
-	s->next = cursor_u32(c);
-	s->datagrams = cursor_u64(c);
-	s->records = cursor_u64(c);
-}
-
 static int get_domain(struct reading *r)
 {
 	struct cursor *c = &r->c;
@@ -317,7 +301,7 @@ static int get_domain(struct reading *r)
 	struct domain *domain = exporters_domain(all, &dg, version, id);
 	if (!domain)
 		return ERR_MEMORY;
-	get_sequence(c, &domain->sequence);
+	sequence_read(&domain->sequence, c);
 	domain->init_ms = cursor_u64(c);
 	domain->clock_s = cursor_u32(c);
 	domain->clock_uptime = cursor_u32(c);

@@ -4,8 +4,11 @@
 #include <string.h>
 
 #include "lib/base.h"
+#include "lib/elements.h"
 #include "lib/err.h"
+#include "lib/nested.h"
 #include "lib/section.h"
+#include "lib/vendor.h"
 
 #define IE_SYSINIT      160
 #define IE_PACKET_SPACE 306
@@ -15,8 +18,9 @@
 /* Which template field fills which record field. */
 struct claims {
 	uint16_t by[FIELD_COUNT];    /* index of the template field, or NOBODY */
-	uint8_t rank[FIELD_COUNT];   /* of the source that it won by */
 	uint16_t other[FIELD_COUNT]; /* the same for the other address family */
+	const struct own_element
+		*own[FIELD_COUNT]; /* it won by the user's word, which goes first; or NULL */
 };
 
 static bool fits(uint8_t kind, uint8_t form, uint16_t len)
@@ -25,6 +29,7 @@ static bool fits(uint8_t kind, uint8_t form, uint16_t len)
 	switch (form) {
 	case FORM_HIGH:
 	case FORM_LOW: return len == 2;
+	case FORM_LABEL: return len == 3;
 	case FORM_UPTIME:
 	case FORM_SECONDS:
 	case FORM_MILLIS:
@@ -42,37 +47,80 @@ static bool fits(uint8_t kind, uint8_t form, uint16_t len)
 	}
 }
 
-/* The form by which record field f takes this template field, -1 if it does not; *rank is its place
- * in the list of sources. */
-static int source_form(const struct field *f, const struct template_field *def, uint8_t *rank)
+/* The form by which record field f takes this template field, -1 if it does not. */
+static int source_form(const struct field *f, const struct template_field *def)
 {
 	for (uint8_t i = 0; i < f->source_count; i++) {
 		const struct field_source *s = &f->sources[i];
-		if (s->id == def->id && s->pen == def->pen && fits(f->kind, s->form, def->len)) {
-			*rank = i;
+		if (s->id == def->id && s->pen == def->pen && fits(f->kind, s->form, def->len))
 			return s->form;
-		}
 	}
 	return -1;
+}
+
+/* A template's fields by the low bits of their element's id, in their order. */
+struct by_id {
+	uint16_t first[256], next[TEMPLATE_FIELDS_MAX];
+};
+
+static void index_fields(struct by_id *x, const struct template_field *defs, size_t count)
+{
+	memset(x->first, 0xff, sizeof x->first);
+	for (size_t i = count; i-- > 0;) {
+		uint16_t *first = &x->first[defs[i].id % LEN(x->first)];
+		x->next[i] = *first;
+		*first = (uint16_t)i;
+	}
+}
+
+/* The first of the template's fields that is of this source, or NOBODY. */
+static uint16_t field_of(const struct by_id *x, const struct template_field *defs,
+	const struct field_source *s, uint8_t kind)
+{
+	uint16_t i = x->first[s->id % LEN(x->first)];
+	while (i != NOBODY &&
+		(defs[i].id != s->id || defs[i].pen != s->pen || !fits(kind, s->form, defs[i].len)))
+		i = x->next[i];
+	return i;
+}
+
+/* Whether an element of the user's own fills its field from so many bytes. */
+static bool own_fits(const struct own_element *e, uint16_t len)
+{
+	if (e->form == FORM_BITS)
+		return len == TEMPLATE_VARIABLE || 8u * len > OWN_BITS_LOWEST(e->bits);
+	if (e->element.type == ELEMENT_IPV4 || e->element.type == ELEMENT_IPV6)
+		return len == (e->element.type == ELEMENT_IPV4 ? 4 : 16);
+	return fits(fields[e->field].kind, e->form, len);
+}
+
+static void stake_own_claims(struct claims *c, const struct template_field *defs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct own_element *e = element_own(defs[i].pen, defs[i].id);
+		if (!e || e->field < 0 || !own_fits(e, defs[i].len))
+			continue;
+		if (!c->own[e->field] || e->order < c->own[e->field]->order) {
+			c->own[e->field] = e;
+			c->by[e->field] = (uint16_t)i;
+		}
+	}
 }
 
 /* For each record field the best source among the template's fields; the first of equals. */
 static void stake_claims(struct claims *c, const struct template_field *defs, size_t count)
 {
+	struct by_id x;
+	index_fields(&x, defs, count);
 	memset(c, 0xff, sizeof *c);
+	memset(c->own, 0, sizeof c->own);
+	stake_own_claims(c, defs, count);
 	for (size_t id = 0; id < FIELD_COUNT; id++)
-		for (size_t i = 0; i < count && fields[id].source_count; i++) {
-			uint8_t rank;
-			int form = source_form(&fields[id], &defs[i], &rank);
-			if (form < 0)
-				continue;
-			if (form == FORM_V6) {
-				if (c->other[id] == NOBODY)
-					c->other[id] = (uint16_t)i;
-			} else if (c->by[id] == NOBODY || rank < c->rank[id]) {
-				c->by[id] = (uint16_t)i;
-				c->rank[id] = rank;
-			}
+		for (uint8_t k = 0; k < fields[id].source_count && !c->own[id]; k++) {
+			const struct field_source *s = &fields[id].sources[k];
+			uint16_t *claim = s->form == FORM_V6 ? &c->other[id] : &c->by[id];
+			if (*claim == NOBODY)
+				*claim = field_of(&x, defs, s, fields[id].kind);
 		}
 }
 
@@ -117,6 +165,8 @@ static enum step_op op_of(uint8_t kind, uint8_t form, uint16_t len)
 		[FORM_NANOS] = STEP_NANOS,
 		[FORM_DELTA_US] = STEP_DELTA_US,
 		[FORM_MS_AS_US] = STEP_MS_AS_US,
+		[FORM_LABEL] = STEP_LABEL,
+		[FORM_BITS] = STEP_BITS,
 	};
 	if (form == FORM_VALUE || form == FORM_V6)
 		return value_op(kind, len);
@@ -136,17 +186,24 @@ static struct step *add_step(struct template *t, enum step_op op, size_t index)
 /* The step by which template field `index` fills record field `id`. */
 static void add_claim(struct template *t, const struct claims *c, enum field_id id, size_t index)
 {
-	uint8_t rank;
-	int form = source_form(&fields[id], &t->fields[index], &rank);
+	const struct own_element *own = c->own[id];
+	int form = own ? own->form : source_form(&fields[id], &t->fields[index]);
 	enum step_op op = op_of(fields[id].kind, (uint8_t)form, t->fields[index].len);
 	bool contested = form == FORM_V6 && c->by[id] != NOBODY;
 	struct step *s = add_step(t, contested ? STEP_OTHER_FAMILY : op, index);
 	s->field = (uint8_t)id;
 	s->target = fields[id].offset;
+	s->bits = own ? own->bits : 0;
 	if (contested)
 		s->partner = c->by[id];
 	else if (op < STEP_CONDITIONAL)
 		t->present[id / 64] |= UINT64_C(1) << (id % 64);
+}
+
+/* What a range of bits leaves out of an element must not be lost: it stays among the extras. */
+static bool takes_all(const struct own_element *e)
+{
+	return !e || e->form != FORM_BITS;
 }
 
 static void add_claims(struct template *t, const struct claims *c, bool *claimed)
@@ -162,7 +219,7 @@ static void add_claims(struct template *t, const struct claims *c, bool *claimed
 		for (size_t k = 0; k < LEN(indexes); k++)
 			if (indexes[k] != NOBODY) {
 				add_claim(t, c, (enum field_id)id, indexes[k]);
-				claimed[indexes[k]] = true;
+				claimed[indexes[k]] |= takes_all(c->own[id]);
 			}
 	}
 }
@@ -350,8 +407,10 @@ static void make_plan(struct template *t)
 	t->icmp_in_port = always_sets(t, FIELD_protocol) && always_sets(t, FIELD_src_port) &&
 			  always_sets(t, FIELD_dst_port) && claims.by[FIELD_icmp_type] == NOBODY;
 	t->section = has_section(t);
+	t->nested = !t->options && nested_template(t->fields, t->field_count);
 	add_extras(t, claimed);
 	set_offsets(t);
+	t->vendor = t->options ? 0 : (uint8_t)vendor_says(t);
 }
 
 struct template *template_compile(uint16_t id, const struct template_field *defs,

@@ -33,7 +33,8 @@ enum step_op {
 	STEP_IP6, STEP_MAC, STEP_CONDITIONAL,
 	/* whether these set it depends on the value; they are run in their order */
 	STEP_SYSINIT = STEP_CONDITIONAL, STEP_NARROW, STEP_TEXT, STEP_HIGH, STEP_LOW, STEP_UPTIME, STEP_SECONDS,
-	STEP_MILLIS, STEP_MICROS, STEP_NANOS, STEP_DELTA_US, STEP_MS_AS_US, STEP_OTHER_FAMILY, STEP_EXTRA,
+	STEP_MILLIS, STEP_MICROS, STEP_NANOS, STEP_DELTA_US, STEP_MS_AS_US, STEP_LABEL, STEP_BITS,
+	STEP_OTHER_FAMILY, STEP_EXTRA,
 };
 
 struct step {
@@ -44,6 +45,7 @@ struct step {
 	uint16_t len;     /* bytes of it; unless it is variable */
 	uint32_t offset;  /* in the record; unless the template is variable */
 	uint16_t partner; /* STEP_OTHER_FAMILY: template field of the first family, or UINT16_MAX */
+	uint16_t bits;    /* STEP_BITS: OWN_BITS() of lib/elements.h */
 };
 
 struct template {
@@ -59,6 +61,8 @@ struct template {
 	bool icmp_in_port;    /* they have a protocol and ports, but no ICMP type */
 	bool variable;        /* holds fields of variable length */
 	bool section;         /* its flow records hold part of a packet */
+	uint8_t vendor;       /* what vendor_complete has to do with its records */
+	bool nested;          /* its flow records tell of two IP headers */
 	uint32_t record_len;  /* exact; the least, if variable; never 0 */
 	uint32_t bytes;       /* that it occupies, BLOCK_OVERHEAD included */
 	uint64_t present[FIELD_WORDS];   /* what every record will have */

@@ -166,6 +166,13 @@ static const char *value_of(
 	return out;
 }
 
+static void whole(void *o, const struct record *r)
+{
+	static char line[JSONL_LINE_MAX];
+	size_t len = jsonl_write(r, line, sizeof line);
+	output_text(o, "         -> %.*s", (int)len, line);
+}
+
 static void record(void *o, size_t offset, const struct template *t, const uint8_t *p,
 	const struct field_position *pos, const struct record *r)
 {
@@ -180,6 +187,8 @@ static void record(void *o, size_t offset, const struct template *t, const uint8
 			value_of(f, at, pos[i].len, value, sizeof value),
 			r ? filled(t, i, to, sizeof to) : "");
 	}
+	if (t->section && r)
+		whole(o, r); /* part of a packet fills more fields than can be told one by one */
 }
 
 static void item(void *o, size_t offset, const uint8_t *p, size_t len, const char *name)
@@ -189,13 +198,6 @@ static void item(void *o, size_t offset, const uint8_t *p, size_t len, const cha
 	if (len == 4)
 		output_text(o, " %u", be32(p));
 	output_text(o, "\n");
-}
-
-static void whole(void *o, const struct record *r)
-{
-	static char line[JSONL_LINE_MAX];
-	size_t len = jsonl_write(r, line, sizeof line);
-	output_text(o, "         -> %.*s", (int)len, line);
 }
 
 static void fault(void *o, size_t offset, int err)

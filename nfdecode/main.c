@@ -10,6 +10,7 @@
 
 #include "lib/confine.h"
 #include "lib/counters.h"
+#include "lib/elements_file.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/opt.h"
@@ -25,8 +26,10 @@ enum {
 	OPT_STATE,
 	OPT_STATE_MAX,
 	OPT_STATS,
+	OPT_ELEMENTS,
 	OPT_EXPORTERS,
 	OPT_SCALE,
+	OPT_SPLIT_BIFLOW,
 	OPT_EXPORTER_MAX,
 	OPT_TEMPLATE_LIFETIME,
 	OPT_WAIT_BYTES,
@@ -40,8 +43,10 @@ static const struct opt options[] = {
 	{OPT_BY_EXPORTER, "by-exporter", NULL,
 		"cut a frame where the exporter changes, so that each has records of one"},
 	{OPT_INNER, "inner", NULL, "of a sampled packet in a tunnel, take the innermost IP packet"},
+	{OPT_ELEMENTS, "elements", "FILE", "names, types and fields of further elements"},
 	{OPT_EXPORTERS, "exporters", "FILE", "names of exporters, their sampling and quirks"},
 	{OPT_SCALE, "scale", NULL, "add counters that are multiplied by the sampling rate"},
+	{OPT_SPLIT_BIFLOW, "split-biflow", NULL, "make two records of a flow of both directions"},
 	{OPT_STREAM_ID, "stream-id", "HEX",
 		"32 hex digits: number the stream so, cut frames by count alone"},
 	{OPT_STATE, "state", "FILE", "keep what is remembered of exporters in it between runs"},
@@ -57,10 +62,10 @@ static const struct opt options[] = {
 
 struct config {
 	enum output_form form;
-	bool has_id, by_exporter, inner, scale, has_wait_bytes;
+	bool has_id, by_exporter, inner, scale, split, has_wait_bytes;
 	struct stream_id id;
 	uint64_t state_max, exporter_max, wait_bytes, wait_ns, lifetime_ns;
-	const char *stats, *state, *exporters;
+	const char *stats, *state, *exporters, *elements;
 };
 
 static int parse_stream_id(const char *text, struct stream_id *id)
@@ -79,8 +84,10 @@ static int set_option(struct config *c, int id, const char *arg)
 	case OPT_BY_EXPORTER: c->by_exporter = true; return 0;
 	case OPT_INNER: c->inner = true; return 0;
 	case OPT_STREAM_ID: c->has_id = true; return parse_stream_id(arg, &c->id);
+	case OPT_ELEMENTS: c->elements = arg; return 0;
 	case OPT_EXPORTERS: c->exporters = arg; return 0;
 	case OPT_SCALE: c->scale = true; return 0;
+	case OPT_SPLIT_BIFLOW: c->split = true; return 0;
 	case OPT_STATE: c->state = arg; return 0;
 	case OPT_STATE_MAX:
 		return opt_size("state-max", arg, 1024 * 1024, UINT64_C(1) << 40, &c->state_max);
@@ -285,6 +292,12 @@ static int start(struct nfdecode *n, const struct config *c)
 		if (!n->exporters)
 			return ERR_CONFIG;
 	}
+	if (c->elements) {
+		n->elements = elements_file_load(c->elements, complain, (void *)c->elements);
+		if (!n->elements)
+			return ERR_CONFIG;
+		elements_extend(elements_file_all(n->elements));
+	}
 	struct decoder_config dc = {
 		.state_max = c->state_max,
 		.exporter_max = c->exporter_max,
@@ -294,6 +307,7 @@ static int start(struct nfdecode *n, const struct config *c)
 		.inner = c->inner,
 		.exporters = n->exporters,
 		.scale = c->scale,
+		.split = c->split,
 	};
 	if (getrandom(&dc.seed, sizeof dc.seed, 0) < 0)
 		dc.seed = monotonic_ns();
@@ -318,6 +332,8 @@ static void stop(struct nfdecode *n)
 	defrag_free(n->defrag);
 	decoder_free(n->decoder);
 	exporters_file_free(n->exporters);
+	elements_extend(NULL);
+	elements_file_free(n->elements);
 }
 
 int main(int argc, char **argv)

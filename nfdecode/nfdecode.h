@@ -97,6 +97,7 @@ struct nfdecode {
 	struct pcapio_reader *reader;
 	struct keep keep;
 	struct exporters_file *exporters; /* --exporters; NULL: not given */
+	struct elements_file *elements; /* likewise */
 	bool busy; /* a datagram is being decoded, its records perhaps waiting for the reader */
 	uint64_t *counts; /* COUNTERS of them */
 	uint64_t lag_ms;             /* from receipt to decoding, of the last packet */

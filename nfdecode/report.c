@@ -188,6 +188,7 @@ static bool exporter_row(void *rows, const struct exporter *e)
 	set_count(o, "lost_datagrams", e->sequence.lost_datagrams);
 	set_count(o, "lost_records", e->sequence.lost_records);
 	set_count(o, "reordered", e->sequence.reordered);
+	set_count(o, "duplicates", e->sequence.duplicates);
 	set_count(o, "restarts", e->sequence.restarts);
 	set_count(o, "templates", e->template_count);
 	set_count(o, "templates_evicted", e->templates_evicted);

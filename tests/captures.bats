@@ -27,13 +27,14 @@ left_out() {
 keys() {
 	jq --arg case "$1" '. + {agent: "agent", frame_length: "frame_size", ttl: "ttl", ip_version: "ip_version", flow_label: "flow_label",
 		icmp6_type: "icmp_type", icmp6_code: "icmp_code", gw_as: "router_as", peer_as: "prev_as", sub_agent: "obs_domain"} +
-		# elsewhere they are elements that occur twice
-		if $case | test("sf") then {inner_src_addr: "inner_src_ip", inner_dst_addr: "inner_dst_ip", inner_proto: "inner_protocol",
-		inner_src_port: "inner_src_port", inner_dst_port: "inner_dst_port"} else {} end +
+		{inner_src_addr: "inner_src_ip", inner_dst_addr: "inner_dst_ip", inner_proto: "inner_protocol",
+		inner_src_port: "inner_src_port", inner_dst_port: "inner_dst_port", outer_src_addr: "outer_src_ip",
+		outer_dst_addr: "outer_dst_ip", outer_proto: "outer_protocol", outer_src_port: "outer_src_port",
+		outer_dst_port: "outer_dst_port"} +
 		# the frame in a section of an IPFIX record
 		{l2_src_addr: "src_ip", l2_dst_addr: "dst_ip", l2_proto: "protocol", l2_src_port: "src_port", l2_dst_port: "dst_port",
 		l2_tos: "tos", l2_ttl: "ttl", l2_tcp_flags: "tcp_flags", l2_ip_version: "ip_version", l2_ip_len: "in_bytes",
-		l2_src_mac: "src_mac", l2_dst_mac: "dst_mac", l2_frame_size: "frame_size", l2_header_vlans: "vlans"}' "$GOFLOW_CAPTURES/goflow.keymap.json" >map.json
+		l2_src_mac: "src_mac", l2_dst_mac: "dst_mac", l2_frame_size: "frame_size", l2_header_vlans: "vlans", mpls_labels: "labels"}' "$GOFLOW_CAPTURES/goflow.keymap.json" >map.json
 }
 
 # compared SET: every case of a set against its expectation; prints how many were, and fails on a difference
@@ -58,8 +59,13 @@ compared() {
 		[ -z "$reason" ] || echo "in part: $case: $reason" >&3
 		nfrecv -r "$GOFLOW_CAPTURES/$1/$case.pcap" 2>/dev/null | nfdecode -j >"$case.jsonl" 2>err
 		if grep -q l2_header_vlans "$expect"; then
-			jq -c '.vlans = [.src_vlan, .src_cvlan | numbers]' "$case.jsonl" >tagged
-			mv tagged "$case.jsonl"
+			jq -c '.vlans = [.src_vlan, .src_cvlan | numbers]' "$case.jsonl" >listed
+			mv listed "$case.jsonl"
+		elif grep -q mpls_labels "$expect"; then # as many as the template has
+			jq -c --slurpfile expected <(jq -c .mpls_labels "$expect") '.labels = ([.mpls_label_1, .mpls_label_2, .mpls_label_3,
+				.mpls_label_4, .mpls_label_5, .mpls_label_6, (range(4) | null)] | map(. // 0))[:$expected[input_line_number - 1] | length]' \
+				"$case.jsonl" >listed
+			mv listed "$case.jsonl"
 		fi
 		run python3 "$GOFLOW_CAPTURES/compare.py" "$case.jsonl" "$expect" map.json "${extra[@]}"
 		[ "$status" -eq 0 ] || fail "$case: $output"

@@ -38,6 +38,21 @@ setup() { daemon_setup; }
 	same "edge-1|300 edge-one|600" "$(sqlite3 flows.sqlite 'SELECT exporter_name, count(*) FROM goflow_records GROUP BY 1' | paste -sd ' ')"
 }
 
+@test "goflow: inner makes the innermost packet of a tunnel the flow" {
+	python3 "$TOOLS/sections.py" "313/v=45 00 0064 0007 0000 40 04 0000 c6336401 c6336402
+		45 00 0050 0007 0000 40 06 0000 c0000201 c0000202" >tunnel.pcap
+	cat >config.yml <<-END
+		api: 127.0.0.1:$api
+		inner: on
+		backends:
+		  local: {type: sqlite, config: {file: flows.sqlite}}
+		frontends:
+		  capture: {type: pcap, config: {file: tunnel.pcap}, backend: local}
+	END
+	goflow -c config.yml 2>err
+	same "192.0.2.1|80|6" "$(sqlite3 flows.sqlite 'SELECT src_ip, in_bytes, protocol FROM goflow_records')"
+}
+
 @test "goflow: what was received when it is told to end is stored before it ends" {
 	one_backend
 	daemon -c config.yml

@@ -120,6 +120,11 @@ rate='"\(.sampling_rate) \(.sampling_source)"'
 	gives template-redefined '{"template-redefined":2}' '"\(.src_ip) \(.in_bytes)"' "10.0.0.1 1000" "10.0.0.2 100"
 }
 
+@test "quirks: what enterprises say by elements of their own" {
+	gives forwarding-exception '{"forwarding-exception":2}' .fwd_status 64 128
+	gives nat-by-times '{"nat-by-times":2}' '"\(.nat_event) \(.nat_subscriber)"' '1 LSN-Host@10.0.0.1' '2 LSN-Host@10.0.0.1'
+}
+
 @test "quirks: nfctl shows those that were met and those that the file has, with the exporter's name" {
 	file <<<'192.0.2.1: {name: edge-1, quirks: [out-is-reverse]}'
 	decoded little-endian-sampling "${options[@]}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Parts of packets in IPFIX records (elements 313 to 316): what is in them fills fields, what the exporter says itself wins,
-# and nfdecode --inner chooses the inner packet of a tunnel.
+# and nfdecode --inner chooses the inner packet of a tunnel. So it does of records that have the elements of two IP headers.
 
 load helpers
 
@@ -45,6 +45,15 @@ lacks() {
 	sections 315/v="$ETHER 86dd $IP6 $TCP"
 	has '.src_ip == "2001:db8::1" and .dst_port == 49152 and .in_bytes == 240 and .in_pkts == 1'
 	lacks l2_bytes frame_size
+}
+
+@test "sections: --explain shows the record that came of one" {
+	python3 "$TOOLS/sections.py" 10=00000005 315/v="$FRAME" | nfdecode --explain >text 2>err
+	grep -Eq '^ +[0-9]+  020000000002.* dataLinkFrameSection ' text
+	grep '^ *-> {' text | sed 's/^ *-> //' >out
+	has '.in_if == 5 and .src_ip == "192.0.2.1" and .in_pkts == 1'
+	python3 "$TOOLS/sections.py" 10=00000005 | nfdecode --explain >text 2>err
+	! grep -q '^ *-> {' text || fail "$(cat text)"
 }
 
 @test "sections: what is not IP has the length of its frame" {
@@ -124,4 +133,26 @@ lacks() {
 	sections --inner 8=c6336401 12=c6336402 315/v="$frame"
 	has "$both"
 	has '.src_ip == "198.51.100.1" and .dst_port == 4789 and .protocol == 17'
+}
+
+@test "nested: elements that are there again are of the inner header" {
+	two=(27=20010db8000000000000000000000001 28=20010db8000000000000000000000002 7=0000 11=0000 4=04 5=00 6=0000 1=000005dc 2=00000001
+		8=c0000201 12=c0000202 7=01bb 11=c000 4=06 5=b8 6=0012)
+	both='.outer_src_ip == "2001:db8::1" and .outer_dst_ip == "2001:db8::2" and .outer_protocol == 4 and .outer_src_port == 0
+		and .inner_src_ip == "192.0.2.1" and .inner_dst_ip == "192.0.2.2" and .inner_protocol == 6 and .inner_src_port == 443
+		and .inner_dst_port == 49152 and .in_bytes == 1500'
+	sections "${two[@]}"
+	has "$both"
+	has '.src_ip == "2001:db8::1" and .dst_ip == "2001:db8::2" and .protocol == 4 and .dst_port == 0 and .tos == 0 and .tcp_flags == 0'
+	sections --inner "${two[@]}"
+	has "$both"
+	has '.src_ip == "192.0.2.1" and .dst_ip == "192.0.2.2" and .protocol == 6 and .dst_port == 49152 and .tos == 184 and .tcp_flags == 18'
+	# the same where a length varies
+	sections --inner "${two[@]}" 371/v=61
+	has "$both"
+	has '.src_port == 443 and .user_name == "a"'
+	# addresses of two families are not two headers
+	sections 27=00000000000000000000000000000000 28=00000000000000000000000000000000 8=c0000201 12=c0000202 4=06
+	has '.src_ip == "192.0.2.1" and .protocol == 6'
+	lacks outer_src_ip inner_src_ip
 }

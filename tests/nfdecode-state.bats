@@ -64,6 +64,59 @@ split_as_one() {
 	done
 }
 
+# random_splits STREAM SEED COUNT: the same, cut at places by chance
+random_splits() {
+	local packets at place
+	nfdecode -j <"$1" >whole 2>whole.err
+	packets=$(total whole.err received)
+	RANDOM=$2
+	for ((place = 0; place < $3; place++)); do
+		at=$((RANDOM % (packets + 1)))
+		rm -f s
+		cut_stream "$1" "$at"
+		nfdecode -j --state s <first.pcap >first 2>first.err
+		nfdecode -j --state s <second.pcap >second 2>second.err
+		cat first second | cmp whole - || fail "$1 cut at $at"
+	done
+}
+
+@test "nfdecode --state: any split of a shared capture into two runs gives the records of one" {
+	need_shared
+	local seed=0
+	for capture in "$GOFLOW_CAPTURES"/*/*.pcap; do
+		nfrecv -r "$capture" >"$(basename "$capture")" 2>/dev/null
+		random_splits "$(basename "$capture")" $((++seed)) $((1 + seed % 2))
+	done
+}
+
+# What option records tell of others, or of their times, holds for what comes behind them.
+TOLD='del(.sampling_rate, .sampling_source, .first_switched, .last_switched, .time_source, .extra,
+	.in_if_name, .out_if_name, .vrf_in_name, .vrf_out_name, .app_name)'
+
+@test "nfdecode: with the templates behind all the rest of a capture the same records come out" {
+	need_shared
+	need_command python3 jq
+	local captures=0 in_part=0 status
+	for capture in "$GOFLOW_EXAMPLES"/*.pcap "$GOFLOW_CAPTURES"/*/*.pcap; do
+		nfrecv -r "$capture" >stream.pcap 2>/dev/null
+		status=0
+		python3 "$TOOLS/templateslast.py" <stream.pcap >last.pcap || status=$?
+		[ "$status" -ne 3 ] || continue # a definition is replaced: the order has a meaning
+		[ "$status" -eq 0 ]
+		nfdecode -j <stream.pcap 2>err >lines
+		nfdecode -j <last.pcap 2>/dev/null >late
+		captures=$((captures + 1))
+		if [ "$(total err option_records)" -eq 0 ]; then
+			cmp <(sort lines) <(sort late) || fail "$capture"
+		elif ! cmp -s <(sort lines) <(sort late); then
+			in_part=$((in_part + 1))
+			cmp <(jq -c "$TOLD" lines | sort) <(jq -c "$TOLD" late | sort) || fail "$capture"
+		fi
+	done
+	echo "$captures captures, $in_part of them but for what option records told" >&3
+	[ "$captures" -gt 50 ] && [ "$in_part" -lt 8 ]
+}
+
 @test "nfdecode --state: a restart after a crash decodes from the first datagram" {
 	nfrecv -r "$GOFLOW_EXAMPLES/softflowd-v9.pcap" >stream.pcap 2>/dev/null
 	cut_stream stream.pcap 8 # before the exporter repeats its templates

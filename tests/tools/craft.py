@@ -438,6 +438,26 @@ def initiator_counters(e):
     e.v9(template(281, (231, 4), (232, 4), (298, 4), (299, 4)), a_set(281, b"".join(number(n) for n in (1000, 2000, 10, 20))))
 
 
+def enterprise(template_id, *fields):
+    """A set with one template of fields of (id, length) or (id, length, enterprise)."""
+    specifiers = b"".join(struct.pack(">HH", *f) if len(f) == 2 else struct.pack(">HHI", f[0] | 0x8000, *f[1:]) for f in fields)
+    return a_set(2, struct.pack(">HH", template_id, len(fields)) + specifiers)
+
+
+def forwarding_exception(e):
+    """Two packets by Juniper's commonPropertiesId (Q38): one that was forwarded, one that was not."""
+    rows = struct.pack(">4sH4sH", bytes((10, 0, 0, 1)), 2 << 10, bytes((10, 0, 0, 2)), 2 << 10 | 194)
+    e.ipfix(enterprise(256, (8, 4), (137, 2, 2636)), a_set(256, rows))
+
+
+def nat_by_times(e):
+    """A NAT log of Nokia's: a translation that begins, and one that ends."""
+    subscriber = b"LSN-Host@10.0.0.1"
+    for template_id, time in (256, 152), (257, 153):
+        row = struct.pack(">QB", EXPORTED * 1000, len(subscriber)) + subscriber
+        e.ipfix(enterprise(template_id, (time, 8), (93, 65535, 637)), a_set(template_id, row))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--from", dest="address", default="192.0.2.1")

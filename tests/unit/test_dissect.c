@@ -389,6 +389,36 @@ static void test_ethernet_over_mpls(void **state)
 	}
 }
 
+/* Where an Ethertype would be with a control word and where one would be without stand octets that
+ * could be either. */
+static void test_ethernet_over_mpls_that_could_be_two(void **state)
+{
+	struct frame bare = {0}, worded = {0};
+	(void)state;
+	ether(&bare, 0x8847);
+	label(&bare, 16, false);
+	label(&bare, 0xfffff, true);
+	ether(&bare, 0x0800);
+	uint32_t ip = bare.len;
+	ip4(&bare, 1, 6);
+	bare.b[ip + 2] = 8, bare.b[ip + 3] = 0; /* the length */
+	tcp(&bare);
+	check(DISSECT_ETHERNET, &bare, false, 0x0800,
+		ENDS4 PORTS TCP MACS V4 LABELLED TCP_REST ID4 "," LABELS ",tunnel:eompls");
+
+	ether(&worded, 0x8847);
+	label(&worded, 16, false);
+	label(&worded, 0xfffff, true);
+	frame_put(&worded, 4, 0);
+	ether(&worded, 0x0800);
+	worded.b[worded.len - 6] = 8,
+			      worded.b[worded.len - 5] = 0; /* of the source's MAC address */
+	ip4(&worded, 1, 6);
+	tcp(&worded);
+	check(DISSECT_ETHERNET, &worded, false, LEN4,
+		ENDS4 PORTS TCP MACS V4 LABELLED TCP_REST ID4 "," LABELS ",tunnel:eompls");
+}
+
 /* Neither IP nor a frame of a known type: an associated channel (RFC 5586), or anything. */
 static void test_mpls_and_what_is_not_known(void **state)
 {
@@ -644,6 +674,7 @@ int main(void)
 		cmocka_unit_test(test_ipv6_fragments),
 		cmocka_unit_test(test_mpls_and_ip),
 		cmocka_unit_test(test_ethernet_over_mpls),
+		cmocka_unit_test(test_ethernet_over_mpls_that_could_be_two),
 		cmocka_unit_test(test_mpls_and_what_is_not_known),
 		cmocka_unit_test(test_vxlan),
 		cmocka_unit_test(test_geneve),

@@ -140,6 +140,14 @@ static void test_known_elements(void **state)
 		{6871, 0x4000 + 18, ELEMENT_OCTETS, "reversePayload"},
 		{PEN_REVERSE, 1, ELEMENT_UNSIGNED, "reverseOctetDeltaCount"},
 		{PEN_REVERSE, 236, ELEMENT_STRING, "reverseVRFname"},
+		{2636, 137, ELEMENT_UNSIGNED, "juniperCommonPropertiesId"},
+		{5951, 140, ELEMENT_STRING, "netscalerHttpReqReferer"},
+		{6876, 880, ELEMENT_UNSIGNED, "tenantProtocol"},
+		{10704, 8, ELEMENT_IPV4, "barracudaBindIPv4Address"},
+		{12276, 6, ELEMENT_IPV6, "f5BigipMgmtIPv6Address"},
+		{12326, 8, ELEMENT_IPV4, "phionBindIPv4Address"},
+		{15397, 38, ELEMENT_FLOAT, "proceraQoeIncomingInternal"},
+		{0, 56701, ELEMENT_STRING, "paloAltoAppId"},
 		{35632, 118, ELEMENT_UNSIGNED, "L7_PROTO"},
 		{0, 57472 + 118, ELEMENT_UNSIGNED, "v9L7_PROTO"},
 	};
@@ -151,6 +159,46 @@ static void test_known_elements(void **state)
 		element_name(known[i].pen, known[i].id, name);
 		assert_string_equal(name, known[i].name);
 		assert_int_equal(e->type, known[i].type);
+	}
+}
+
+/* The registry of IANA, revision of August 2026: its ids from 1 to 533, but those that it leaves to NetFlow v9
+ * or has no longer, are known, and none behind them. */
+static void test_iana_whole(void **state)
+{
+	static const struct {
+		uint16_t first, last;
+	} none[] = {{0, 0}, {65, 69}, {97, 97}, {105, 127}, {416, 416}, {419, 419}, {534, 0x7fff}};
+	(void)state;
+	for (unsigned id = 0; id <= 0x7fff; id++) {
+		bool known = true;
+		for (size_t i = 0; i < LEN(none); i++)
+			known &= id < none[i].first || id > none[i].last;
+		if ((element_find(0, (uint16_t)id) != NULL) != known)
+			fail_msg("element %u is %sknown", id, known ? "not " : "");
+	}
+}
+
+/* How many of each enterprise are known, at least, and that ids beside its own are not. */
+static void test_enterprises(void **state)
+{
+	static const struct {
+		uint32_t pen;
+		unsigned least;
+	} all[] = {{9, 71}, {637, 3}, {2011, 2}, {2636, 1}, {5951, 121}, {6871, 279}, {6876, 23},
+		{10704, 12}, {12276, 17}, {12326, 12}, {15397, 66}, {35632, 324}};
+	(void)state;
+	for (size_t i = 0; i < LEN(all); i++) {
+		unsigned listed = 0, found = 0;
+		for (size_t k = 0; k < LEN(table); k++)
+			listed += table[k].pen == all[i].pen;
+		for (unsigned id = 0; id < 0x4000; id++) {
+			const struct element *e = element_find(all[i].pen, (uint16_t)id);
+			assert_true(!e || (e->pen == all[i].pen && e->id == id));
+			found += e != NULL;
+		}
+		assert_int_equal(found, listed);
+		assert_in_range(listed, all[i].least, UINT16_MAX);
 	}
 }
 
@@ -376,6 +424,8 @@ int main(void)
 		cmocka_unit_test(test_names_lead_back),
 		cmocka_unit_test(test_sources_are_known),
 		cmocka_unit_test(test_known_elements),
+		cmocka_unit_test(test_iana_whole),
+		cmocka_unit_test(test_enterprises),
 		cmocka_unit_test(test_unknown_elements),
 		cmocka_unit_test(test_no_names),
 		cmocka_unit_test(test_by_number),

@@ -406,76 +406,6 @@ static void test_many_ports(void **state)
 	assert_null(announced_find(all, domain(1, 60000, 9, 7), 257, 0));
 }
 
-/* Sequence numbers ----------------------------------------------------------------------------- */
-
-/* One datagram with that number and so many records. */
-static enum sequence_verdict arrives(
-	struct domain *d, uint32_t number, uint32_t records, bool exact, bool v9)
-{
-	struct sequence_counts *counts = &d->exporter->sequence;
-	enum sequence_verdict verdict = sequence_check(&d->sequence, counts, number, v9);
-	sequence_advance(&d->sequence, counts, verdict, number, records, exact, v9);
-	return verdict;
-}
-
-static void test_sequence_of_records(void **state)
-{
-	struct domain *d = domain(1, 1, 10, 0);
-	const struct sequence_counts *e = &d->exporter->sequence;
-	(void)state;
-	assert_int_equal(arrives(d, UINT32_MAX - 4, 5, true, false), SEQUENCE_FIRST);
-	assert_int_equal(arrives(d, 0, 10, true, false), SEQUENCE_NEXT);
-	assert_int_equal(arrives(d, 10, 0, true, false), SEQUENCE_NEXT);
-	assert_int_equal(arrives(d, 10, 1, true, false), SEQUENCE_NEXT);
-	assert_int_equal(e->lost_records, 0);
-	assert_int_equal(arrives(d, 41, 10, true, false), SEQUENCE_GAP);
-	assert_int_equal(e->lost_records, 30);
-	assert_int_equal(arrives(d, 11, 10, true, false), SEQUENCE_LATE);
-	assert_int_equal(e->lost_records, 20);
-	assert_int_equal(arrives(d, 51, 10, false, false), SEQUENCE_NEXT);
-	assert_int_equal(arrives(d, 500, 10, true, false),
-		SEQUENCE_FIRST); /* not known where to go on from */
-	assert_int_equal(arrives(d, 510, 10, true, false), SEQUENCE_NEXT);
-	assert_int_equal(arrives(d, 3000000, 1, true, false), SEQUENCE_RESTART);
-	assert_int_equal(arrives(d, 3000001, 1, true, false), SEQUENCE_NEXT);
-	assert_int_equal(arrives(d, 0, 1, true, false), SEQUENCE_RESTART);
-	assert_int_equal(arrives(d, 1, 1, true, false), SEQUENCE_NEXT);
-	assert_int_equal(e->lost_records, 20);
-	assert_int_equal(e->reordered, 1);
-	assert_int_equal(e->restarts, 2);
-	assert_int_equal(e->lost_datagrams, 0);
-}
-
-static void test_sequence_of_datagrams(void **state)
-{
-	struct domain *d = domain(1, 1, 9, 0);
-	const struct sequence_counts *e = &d->exporter->sequence;
-	(void)state;
-	assert_int_equal(arrives(d, 7, 20, true, true), SEQUENCE_FIRST);
-	assert_int_equal(arrives(d, 8, 40, false, true),
-		SEQUENCE_NEXT); /* datagrams can always be counted */
-	assert_int_equal(arrives(d, 9, 30, true, true), SEQUENCE_NEXT);
-	assert_int_equal(arrives(d, 14, 30, true, true), SEQUENCE_GAP);
-	assert_int_equal(e->lost_datagrams, 4);
-	assert_int_equal(e->lost_records, 4 * 30); /* the mean of those before */
-	assert_int_equal(arrives(d, 11, 30, true, true), SEQUENCE_LATE);
-	assert_int_equal(e->lost_datagrams, 3);
-	assert_int_equal(e->lost_records, 3 * 30);
-	assert_int_equal(arrives(d, 15, 30, true, true), SEQUENCE_NEXT);
-}
-
-/* A number that comes twice takes nothing back that was not lost. */
-static void test_sequence_repeated(void **state)
-{
-	struct domain *d = domain(1, 1, 9, 0);
-	(void)state;
-	arrives(d, 7, 20, true, true);
-	assert_int_equal(arrives(d, 7, 20, true, true), SEQUENCE_LATE);
-	assert_int_equal(d->exporter->sequence.lost_datagrams, 0);
-	assert_int_equal(d->exporter->sequence.lost_records, 0);
-	assert_int_equal(arrives(d, 8, 20, true, true), SEQUENCE_NEXT);
-}
-
 /* Going through them --------------------------------------------------------------------------- */
 
 struct tally {
@@ -536,9 +466,6 @@ int main(void)
 		TEST(test_templates_of_another_port),
 		TEST(test_many_ports),
 		TEST(test_a_template_over_the_bound),
-		TEST(test_sequence_of_records),
-		TEST(test_sequence_of_datagrams),
-		TEST(test_sequence_repeated),
 		TEST(test_each),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

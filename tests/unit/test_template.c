@@ -237,6 +237,26 @@ static void test_two_fields_of_one_element(void **state)
 	assert_extra(r, 0, 0, 32, m.b, 2);
 }
 
+/* A label with no more than the end of the stack beside it, one with a traffic class, none, one of another length. */
+static void test_mpls_labels(void **state)
+{
+	static const struct template_field defs[] = {
+		{0, 70, 3}, {0, 71, 3}, {0, 72, 3}, {0, 73, 4}};
+	struct build m = {.len = 0};
+	(void)state;
+	put(&m, 3, 0xfffff1);
+	put(&m, 3, 0x00010c);
+	put(&m, 3, 0);
+	put(&m, 4, 0x00010140);
+	const struct record *r = run(defs, LEN(defs), &m);
+	assert_int_equal(present_count(r), 2);
+	assert_true(holds(r, FIELD_mpls_label_1, 0xfffff));
+	assert_true(holds(r, FIELD_mpls_label_2, 16));
+	assert_int_equal(r->extra_count, 2);
+	assert_extra(r, 0, 0, 71, "\x00\x01\x0c", 3);
+	assert_extra(r, 1, 0, 73, "\x00\x01\x01\x40", 4);
+}
+
 static void test_the_better_source_wins(void **state)
 {
 	static const struct template_field defs[] = {{0, 85, 8}, {0, 1, 4}, {0, 1, 4}, {0, 231, 2}};
@@ -772,6 +792,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_addresses_macs_and_text, teardown),
 		cmocka_unit_test_teardown(test_nuls_at_the_end_of_text, teardown),
 		cmocka_unit_test_teardown(test_two_fields_of_one_element, teardown),
+		cmocka_unit_test_teardown(test_mpls_labels, teardown),
 		cmocka_unit_test_teardown(test_the_better_source_wins, teardown),
 		cmocka_unit_test_teardown(test_reverse_elements, teardown),
 		cmocka_unit_test_teardown(test_enterprise_elements_are_extras, teardown),

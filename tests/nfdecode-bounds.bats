@@ -1,0 +1,119 @@
+#!/usr/bin/env bats
+# The bounds of nfdecode's memory, by their options: what a flood makes it forget, and what is counted.
+
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup() {
+	goflow_setup
+	cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# ipfix_stream LINE...: a pcap stream of IPFIX messages, one a line: "ADDRESS templates FIRST COUNT" announces templates
+# of two fields, "ADDRESS data ID" sends a record; an address is a number
+ipfix_stream() {
+	python3 - "$@" <<'PY'
+import struct, sys
+
+def message(sets):
+    return struct.pack(">HHIII", 10, 16 + len(sets), 1767225600, 0, 0) + sets
+
+out = struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 262144, 101)
+for number, line in enumerate(sys.argv[1:]):
+    address, kind, first, *count = line.split()
+    if kind == "data":
+        body = struct.pack(">HHII", int(first), 12, 0x0a000001, int(first))
+    else:
+        ids = range(int(first), int(first) + int(count[0]))
+        body = b"".join(struct.pack(">HHHHHH", i, 2, 8, 4, 1, 4) for i in ids)
+        body = struct.pack(">HH", 2, 4 + len(body)) + body
+    udp = struct.pack(">HHHH", 4739, 2055, 24 + len(body), 0) + message(body)
+    ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0) + struct.pack(">I", int(address)) + bytes(4)
+    out += struct.pack("<IIII", 1767225600 + number, 0, len(ip + udp), len(ip + udp)) + ip + udp
+sys.stdout.buffer.write(out)
+PY
+}
+
+@test "nfdecode --exporter-max: a flood of templates forgets the exporter's own, the least recently used first" {
+	need_command python3
+	lines=("1 templates 256 1" "2 templates 256 1" "2 data 256")
+	for ((first = 300; first < 6300; first += 100)); do
+		lines+=("1 templates $first 100" "1 data 256")
+	done
+	ipfix_stream "${lines[@]}" "1 data 6299" "2 data 256" "1 data 300" >stream
+	nfdecode -j --exporter-max 64K <stream 2>err >lines
+	same 63 "$(wc -l <lines)" # all but the template that has gone
+	same 1 "$(total err waiting)" waiting
+	[ "$(total err templates_evicted)" -gt 5000 ]
+	same "$(total err templates_evicted)" "$(total err exporter_max_hits)"
+	same 0 "$(total err state_max_hits)" state_max_hits
+	[ "$(total err state_bytes)" -lt 140000 ]
+	nfdecode -j --exporter-max 8M <stream 2>err >lines
+	same 64 "$(wc -l <lines)"
+	same 0 "$(total err templates_evicted)" templates_evicted
+}
+
+@test "nfdecode --state-max: forged addresses drive out one another, and none that sent a record" {
+	need_command python3
+	lines=("1 templates 256 1" "1 data 256")
+	for ((address = 2; address < 3000; address++)); do
+		lines+=("$address templates 256 1")
+	done
+	ipfix_stream "${lines[@]}" "1 data 256" "2999 data 256" "2 data 256" >stream
+	nfdecode -j --state-max 1M <stream 2>err >lines
+	same 3 "$(wc -l <lines)"
+	same 1 "$(total err waiting)" waiting
+	[ "$(total err evicted)" -gt 1500 ]
+	[ "$(total err state_max_hits)" -gt 1500 ]
+	[ "$(total err state_bytes)" -le $((1024 * 1024)) ]
+}
+
+@test "nfdecode --wait-bytes, --wait-time: bounds of what waits, whose hits are counted" {
+	need_command python3
+	lines=()
+	for ((i = 0; i < 100; i++)); do
+		lines+=("1 data 256")
+	done
+	ipfix_stream "${lines[@]}" "1 templates 256 1" >stream # one a second
+	nfdecode -j <stream 2>err >lines
+	same 100 "$(wc -l <lines)"
+	nfdecode -j --wait-time 10s <stream 2>err >lines
+	same 10 "$(wc -l <lines)"
+	same 90 "$(total err wait_time_hits)" wait_time_hits
+	same 90 "$(total err no_template)" no_template
+	nfdecode -j --wait-bytes 8K <stream 2>err >lines
+	[ "$(wc -l <lines)" -gt 10 ]
+	same 100 "$(($(wc -l <lines) + $(total err wait_bytes_hits)))"
+	nfdecode -j --wait-bytes 0 <stream 2>err >lines
+	same 0 "$(wc -l <lines)"
+	same 100 "$(total err no_template)" no_template
+	run nfdecode --wait-bytes 40M <stream
+	same 64 "$status"
+	[[ $output == *"--wait-bytes: found 41943040, expected at most half of --state-max"* ]]
+}
+
+@test "nfdecode --template-lifetime: a template not announced for so long is forgotten, and its data waits" {
+	need_command python3
+	ipfix_stream "1 templates 256 1" "1 data 256" "1 data 256" "1 data 256" "1 templates 256 1" >stream
+	nfdecode -j --template-lifetime 2s <stream 2>err >lines
+	same 3 "$(wc -l <lines)"
+	same 1 "$(total err templates_expired)" templates_expired
+	same 0 "$(total err waiting)" waiting
+	nfdecode -j <stream 2>err >lines
+	same 0 "$(total err templates_expired)" templates_expired
+}
+
+@test "nfdecode: what the bounds did shows in nfctl" {
+	need_command python3 jq
+	lines=("1 templates 256 1" "1 data 256")
+	for ((first = 300; first < 2300; first += 100)); do
+		lines+=("1 templates $first 100")
+	done
+	ipfix_stream "${lines[@]}" >stream
+	mkfifo in
+	background nfdecode --exporter-max 64K <>in >/dev/null 2>err
+	cat stream >in
+	evicted() { [ "$(nfctl -j exporters | jq '.exporters[0].templates_evicted')" -gt 1000 ]; }
+	wait_for 10 evicted
+	nfctl -j exporters | jq -e '.exporters[0] | .state_bytes <= 65536 and .templates > 100' >/dev/null
+}
