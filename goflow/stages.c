@@ -127,6 +127,8 @@ int stage_decoder(struct stage_spec *s, const struct config *c, const struct con
 	stage_begin(s, "nfdecode", c, pipeline);
 	if (wants_frames_by_exporter(c, f))
 		stage_argument(s, "--by-exporter", NULL);
+	if (c->values[KEY_ELEMENTS].text)
+		stage_argument(s, "--elements", c->values[KEY_ELEMENTS].text);
 	add_exporters(s, c->values[KEY_EXPORTERS].text);
 	if (c->values[KEY_INNER].number)
 		stage_argument(s, "--inner", NULL);

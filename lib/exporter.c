@@ -24,7 +24,7 @@ struct exporters *exporters_new(const struct exporters_config *config)
 
 static struct domain *oldest_of(const struct lru *list)
 {
-	return LRU_HOLDER(list->oldest, struct domain, use);
+	return LRU_HOLDER_OR_NULL(list->oldest, struct domain, use);
 }
 
 void exporters_clear(struct exporters *all)
@@ -131,8 +131,8 @@ static bool forget(struct exporters *all, struct announced *t, struct domain *d)
 
 static bool forget_of(struct exporters *all, struct exporter *e)
 {
-	struct domain *oldest = LRU_HOLDER(e->domains.oldest, struct domain, own);
-	struct announced *t = LRU_HOLDER(e->templates.oldest, struct announced, own);
+	struct domain *oldest = LRU_HOLDER_OR_NULL(e->domains.oldest, struct domain, own);
+	struct announced *t = LRU_HOLDER_OR_NULL(e->templates.oldest, struct announced, own);
 	return forget(all, t, to_forget(all, oldest));
 }
 
@@ -142,10 +142,10 @@ static bool forget_any(struct exporters *all)
 	const struct lru *unproven = &all->domains[false];
 	struct domain *d = oldest_of(unproven);
 	if (d && d == all->in_hand)
-		d = LRU_HOLDER(d->use.newer, struct domain, use);
+		d = LRU_HOLDER_OR_NULL(d->use.newer, struct domain, use);
 	if (d)
 		return forget(all, NULL, d);
-	struct announced *t = LRU_HOLDER(all->templates.oldest, struct announced, use);
+	struct announced *t = LRU_HOLDER_OR_NULL(all->templates.oldest, struct announced, use);
 	return forget(all, t, to_forget(all, oldest_of(&all->domains[true])));
 }
 

@@ -4,64 +4,7 @@
 #include <string.h>
 
 #include "lib/hash.h"
-
-#define BUCKETS 4096
-
-/* A datagram of which sets wait. It is counted as waiting until the last of them is done with. */
-struct pending {
-	uint32_t sets;
-	int err;      /* of a set that was given up, or that had a fault */
-	bool waiting; /* counted so; false: its datagram is still in hand, or had a fault of its own
-		       */
-	struct ip exporter;
-};
-
-/* An exporter of which sets wait. */
-struct sender {
-	struct sender *next; /* in its bucket */
-	struct ip address;
-	bool proven; /* it sent what could be decoded */
-	uint32_t queues;
-	size_t bytes;
-	struct lru sets;
-};
-
-/* The sets that wait for one template, whatever UDP port they came from. */
-struct queue {
-	struct queue *next; /* in its bucket */
-	struct queue *next_due;
-	bool due; /* its template has come */
-	uint8_t version;
-	uint16_t id;
-	uint32_t domain;
-	struct sender *sender;
-	struct lru sets;
-};
-
-struct held {
-	/* in the order of arrival, in all of these; `unproven` of senders that are not proven alone
-	 */
-	struct lru_link all, unproven, own, queued;
-	struct queue *queue;
-	struct pending *of;
-	struct datagram datagram; /* its data are the set's contents */
-	uint64_t since_ns;        /* that it has waited from */
-	uint64_t order;           /* its number in all that ever waited */
-	struct message_header header;
-	struct plan_times times;
-	uint16_t id;
-	uint32_t len;
-	uint8_t bytes[];
-};
-
-struct late {
-	size_t bytes, max_bytes;
-	uint64_t max_ns, seed, order;
-	struct lru all, unproven;
-	struct queue *due;
-	struct sender *senders[BUCKETS];
-	struct queue *queues[BUCKETS];
-};
+#include "lib/late_store.h"
 
 struct late *late_new(size_t max_bytes, uint64_t max_ns, uint64_t seed)
 {
@@ -87,7 +30,7 @@ static void charge(struct late *l, struct sender *s, size_t bytes)
 
 static struct sender **sender_bucket(struct late *l, const struct ip *address)
 {
-	return &l->senders[hash_ip(l->seed, address) % BUCKETS];
+	return &l->senders[hash_ip(l->seed, address) % LATE_BUCKETS];
 }
 
 static struct sender *find_sender(struct late *l, const struct ip *address)
@@ -102,7 +45,7 @@ static struct queue **queue_bucket(
 	struct late *l, const struct ip *address, const struct message_header *h, uint16_t id)
 {
 	uint64_t key = (uint64_t)h->domain << 32 | (uint64_t)id << 8 | h->version;
-	return &l->queues[hash_mix(hash_ip(l->seed, address), key) % BUCKETS];
+	return &l->queues[hash_mix(hash_ip(l->seed, address), key) % LATE_BUCKETS];
 }
 
 static struct queue *find_queue(
@@ -125,7 +68,7 @@ static void free_sender(struct late *l, struct sender *s)
 	free(s);
 }
 
-static void free_queue(struct late *l, struct queue *q)
+void late_free_queue(struct late *l, struct queue *q)
 {
 	const struct message_header h = {.version = q->version, .domain = q->domain};
 	struct sender *s = q->sender;
@@ -165,7 +108,7 @@ static struct sender *sender_of(struct decoder *d, const struct ip *address)
 }
 
 /* The queue for that template of the sender, made if there is none. NULL: no memory. */
-static struct queue *queue_of(
+struct queue *late_queue_of(
 	struct decoder *d, const struct ip *address, const struct message_header *h, uint16_t id)
 {
 	struct late *l = d->late;
@@ -200,13 +143,13 @@ static struct held *take_out(struct late *l, struct held *h)
 		lru_remove(&l->unproven, &h->unproven);
 	charge(l, s, -size_of(h->len));
 	if (!q->sets.oldest)
-		free_queue(l, q);
+		late_free_queue(l, q);
 	return h;
 }
 
 static struct held *oldest_of(const struct late *l)
 {
-	return LRU_HOLDER(l->all.oldest, struct held, all);
+	return LRU_HOLDER_OR_NULL(l->all.oldest, struct held, all);
 }
 
 void late_clear(struct late *l)
@@ -273,13 +216,13 @@ static struct held *to_give_up(struct late *l, const struct ip *address)
 {
 	const struct sender *s = find_sender(l, address);
 	if (s && s->bytes > l->max_bytes / 2)
-		return LRU_HOLDER(s->sets.oldest, struct held, own);
+		return LRU_HOLDER_OR_NULL(s->sets.oldest, struct held, own);
 	if (l->unproven.oldest)
 		return LRU_HOLDER(l->unproven.oldest, struct held, unproven);
 	return oldest_of(l);
 }
 
-static void make_room(struct decoder *d, const struct ip *address, size_t bytes)
+void late_make_room(struct decoder *d, const struct ip *address, size_t bytes)
 {
 	struct late *l = d->late;
 	while (l->all.oldest && l->bytes + bytes > l->max_bytes) {
@@ -289,7 +232,7 @@ static void make_room(struct decoder *d, const struct ip *address, size_t bytes)
 }
 
 /* A set that begins to wait. */
-static void append(struct decoder *d, struct queue *q, struct held *h)
+void late_append(struct decoder *d, struct queue *q, struct held *h)
 {
 	struct late *l = d->late;
 	struct sender *s = q->sender;
@@ -341,14 +284,14 @@ bool late_hold(struct message *m, uint16_t id, struct cursor set)
 		m->pending->exporter = *address;
 		m->pending->sets = 1; /* the message in hand counts as one until late_settle */
 	}
-	make_room(m->decoder, address, bytes);
+	late_make_room(m->decoder, address, bytes);
 	struct held *h = copy_of(m, id, set);
-	struct queue *q = h ? queue_of(m->decoder, address, &m->header, id) : NULL;
+	struct queue *q = h ? late_queue_of(m->decoder, address, &m->header, id) : NULL;
 	if (!q) {
 		free(h);
 		return false;
 	}
-	append(m->decoder, q, h);
+	late_append(m->decoder, q, h);
 	return true;
 }
 
@@ -436,148 +379,4 @@ void late_release(struct decoder *d)
 {
 	for (struct held *h; (h = next_due(d->late));)
 		decode_held(d, take_out(d->late, h));
-}
-
-/* The datagram that a set came in. */
-static void put_datagram(struct bytes *b, const struct datagram *d)
-{
-	bytes_put(b, d->src.b, sizeof d->src.b);
-	bytes_put(b, d->dst.b, sizeof d->dst.b);
-	bytes_uint(b, d->src_port, 2);
-	bytes_uint(b, d->dst_port, 2);
-	bytes_uint(b, d->received.ns, 8);
-	bytes_uint(b, d->received.digits, 1);
-}
-
-static void put_times(struct bytes *b, const struct message_header *h, const struct plan_times *t)
-{
-	bytes_uint(b, h->version, 1);
-	bytes_uint(b, h->domain, 4);
-	bytes_uint(b, h->sequence, 4);
-	bytes_uint(b, h->export_ns, 8);
-	bytes_uint(b, h->export_digits, 1);
-	bytes_uint(b, h->unit, 1);
-	bytes_uint(b, t->export_ns, 8);
-	bytes_uint(b, t->base_ns, 8);
-	bytes_uint(b, t->base_uptime, 4);
-	bytes_uint(b, t->has_base, 1);
-	bytes_uint(b, t->in_seconds, 1);
-}
-
-void late_write(const struct late *l, struct bytes *out)
-{
-	const struct pending *last = NULL;
-	uint32_t count = 0;
-	for (const struct lru_link *link = l->all.oldest; link; link = link->newer)
-		count++;
-	bytes_uint(out, count, 4);
-	/* the sets of a datagram stand next to each other */
-	for (const struct lru_link *link = l->all.oldest; link; link = link->newer) {
-		const struct held *h = LRU_HOLDER(link, const struct held, all);
-		bytes_uint(out, h->of == last, 1);
-		bytes_uint(out, h->of->waiting, 1);
-		bytes_uint(out, (uint64_t)-h->of->err, 1);
-		put_datagram(out, &h->datagram);
-		put_times(out, &h->header, &h->times);
-		bytes_uint(out, h->id, 2);
-		bytes_uint(out, h->len, 4);
-		bytes_put(out, h->bytes, h->len);
-		last = h->of;
-	}
-}
-
-static struct ip get_address(struct cursor *c)
-{
-	struct ip a = {{0}};
-	const uint8_t *p = cursor_take(c, sizeof a.b);
-	if (p)
-		memcpy(a.b, p, sizeof a.b);
-	return a;
-}
-
-static void get_datagram(struct cursor *c, struct datagram *d)
-{
-	d->src = get_address(c);
-	d->dst = get_address(c);
-	d->src_port = cursor_u16(c);
-	d->dst_port = cursor_u16(c);
-	d->received.ns = cursor_u64(c);
-	d->received.digits = cursor_u8(c);
-}
-
-static void get_times(struct cursor *c, struct message_header *h, struct plan_times *t)
-{
-	h->version = cursor_u8(c);
-	h->domain = cursor_u32(c);
-	h->sequence = cursor_u32(c);
-	h->export_ns = cursor_u64(c);
-	h->export_digits = cursor_u8(c);
-	h->unit = cursor_u8(c) % SEQUENCE_UNITS;
-	t->export_ns = cursor_u64(c);
-	t->base_ns = cursor_u64(c);
-	t->base_uptime = cursor_u32(c);
-	t->has_base = cursor_u8(c);
-	t->in_seconds = cursor_u8(c);
-}
-
-/* The set's datagram: that of the set before it, or a new one. NULL: no memory. */
-static struct pending *resume_pending(
-	struct decoder *d, struct pending *last, bool waiting, int err, const struct ip *exporter)
-{
-	if (last)
-		return last;
-	struct pending *p = calloc(1, sizeof *p);
-	if (!p)
-		return NULL;
-	*p = (struct pending){.waiting = waiting, .err = err, .exporter = *exporter};
-	d->counts.waiting += waiting;
-	d->counts.resumed += waiting;
-	return p;
-}
-
-/* Reads one set; *last is the datagram of the one before it. */
-static int read_held(struct decoder *d, struct cursor *c, struct pending **last)
-{
-	struct held head = {.len = 0};
-	bool same = cursor_u8(c);
-	bool waiting = cursor_u8(c);
-	uint8_t err = cursor_u8(c);
-	get_datagram(c, &head.datagram);
-	get_times(c, &head.header, &head.times);
-	head.id = cursor_u16(c);
-	head.len = cursor_u32(c);
-	const uint8_t *bytes = cursor_take(c, head.len);
-	if (!bytes || err >= ERR_COUNT || head.datagram.received.digits > 9 ||
-		head.header.export_digits > 9 || (same && !*last))
-		return ERR_STATE_DAMAGED;
-	struct held *h = malloc(sizeof *h + head.len);
-	struct queue *q = h ? queue_of(d, &head.datagram.src, &head.header, head.id) : NULL;
-	head.of = q ? resume_pending(d, same ? *last : NULL, waiting, -(int)err, &head.datagram.src)
-		    : NULL;
-	if (!head.of) {
-		if (q && !q->sets.oldest)
-			free_queue(d->late, q);
-		free(h);
-		return ERR_MEMORY;
-	}
-	*h = head;
-	memcpy(h->bytes, bytes, h->len);
-	h->datagram.data = h->bytes;
-	h->datagram.len = h->len;
-	append(d, q, h);
-	*last = h->of;
-	return 0;
-}
-
-int late_read(struct decoder *d, struct cursor *c)
-{
-	static const struct ip nobody;
-	struct pending *last = NULL;
-	uint32_t count = cursor_u32(c);
-	int err = cursor_ok(c) ? 0 : ERR_STATE_DAMAGED;
-	while (count-- && !err)
-		err = read_held(d, c, &last);
-	if (!err)
-		make_room(d, &nobody, 0);
-	return err;
 }

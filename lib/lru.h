@@ -12,9 +12,11 @@ struct lru {
 	struct lru_link *newest, *oldest;
 };
 
-/* What holds the link, or NULL where there is none. */
-#define LRU_HOLDER(link, type, member)                                                                           \
-	((type *)((link) ? (char *)(link) - offsetof(type, member) : NULL))
+/* What holds the link. */
+#define LRU_HOLDER(link, type, member) ((type *)((char *)(link) - offsetof(type, member)))
+
+/* The same, or NULL where there is none. */
+#define LRU_HOLDER_OR_NULL(link, type, member) ((link) ? LRU_HOLDER(link, type, member) : NULL)
 
 static inline void lru_add(struct lru *l, struct lru_link *link)
 {

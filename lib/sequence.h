@@ -72,7 +72,8 @@ enum sequence_verdict {
 };
 
 /* Judges a datagram's number by those before it, and counts what that tells. */
-enum sequence_verdict sequence_take(struct sequence *s, struct sequence_counts *counts, const struct sequence_datagram *d);
+enum sequence_verdict sequence_take(struct sequence *s, struct sequence_counts *counts,
+	const struct sequence_datagram *d);
 
 /* For lib/state: a form of it in bytes, and back; a cursor that fails says that it is damaged. */
 void sequence_write(const struct sequence *s, struct bytes *out);

@@ -108,8 +108,11 @@ static void stake_own_claims(struct claims *c, const struct template_field *defs
 }
 
 /* For each record field the best source among the template's fields; the first of equals. */
-static void stake_claims(struct claims *c, const struct template_field *defs, size_t count)
+static void stake_claims(struct claims *c, const struct template *t)
 {
+	const struct template_field *defs = t->fields;
+	const size_t count = t->field_count;
+	const bool of_exporter = t->id != 0; /* who may send any enterprise number, ours too */
 	struct by_id x;
 	index_fields(&x, defs, count);
 	memset(c, 0xff, sizeof *c);
@@ -119,7 +122,7 @@ static void stake_claims(struct claims *c, const struct template_field *defs, si
 		for (uint8_t k = 0; k < fields[id].source_count && !c->own[id]; k++) {
 			const struct field_source *s = &fields[id].sources[k];
 			uint16_t *claim = s->form == FORM_V6 ? &c->other[id] : &c->by[id];
-			if (*claim == NOBODY)
+			if (*claim == NOBODY && !(of_exporter && s->pen == PEN_PADDING))
 				*claim = field_of(&x, defs, s, fields[id].kind);
 		}
 }
@@ -399,7 +402,7 @@ static void make_plan(struct template *t)
 {
 	bool claimed[TEMPLATE_FIELDS_MAX] = {false};
 	struct claims claims;
-	stake_claims(&claims, t->fields, t->field_count);
+	stake_claims(&claims, t);
 	add_claims(t, &claims, claimed);
 	order_steps(t);
 	t->own_sampling = claims.by[FIELD_sampling_rate] != NOBODY ||

@@ -99,7 +99,7 @@ int keep_open(struct keep *k, const char *path, struct decoder *d, size_t state_
 	if (!path)
 		return 0;
 	k->name = slash ? slash + 1 : path;
-	k->size_max = state_max;
+	k->size_max = state_max > DECODER_STATE_MAX ? state_max : DECODER_STATE_MAX;
 	if (!*k->name || strlen(k->name) > NAME_MAX - 4 || strlen(path) >= PATH_MAX) {
 		log_error("option --state: found \"%s\", expected the name of a file", path);
 		return ERR_IO;

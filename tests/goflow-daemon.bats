@@ -53,6 +53,26 @@ setup() { daemon_setup; }
 	same "192.0.2.1|80|6" "$(sqlite3 flows.sqlite 'SELECT src_ip, in_bytes, protocol FROM goflow_records')"
 }
 
+@test "goflow: elements of one's own fill the fields that their file says" {
+	python3 "$TOOLS/craft.py" own-elements >own.pcap
+	cat >config.yml <<-END
+		api: 127.0.0.1:$api
+		elements: $PWD/elements.yml
+		backends:
+		  local: {type: sqlite, config: {file: flows.sqlite}}
+		frontends:
+		  old: {type: pcap, config: {file: $PWD/own.pcap}, backend: local}
+	END
+	cat >elements.yml <<-END
+		elements:
+		  - {pen: 12345, id: 1, name: acmeCount, type: unsigned32}
+		  - {pen: 12345, id: 2, name: acmeUser, type: string, field: user_name}
+	END
+	run goflow -c config.yml
+	[ "$status" -eq 0 ] || fail "$output"
+	same "alice" "$(sqlite3 flows.sqlite 'SELECT user_name FROM goflow_records')"
+}
+
 @test "goflow: what was received when it is told to end is stored before it ends" {
 	one_backend
 	daemon -c config.yml

@@ -1,10 +1,11 @@
-/* flips: decodes every prefix of each datagram of a capture, and it with every octet changed, each in a block of
- * its own size; for a build with sanitizers, which end it where something is wrong.
+/* flips: decodes every prefix of each datagram of a capture, and it with every octet changed, each
+ * in a block of its own size; for a build with sanitizers, which end it where something is wrong.
  *
  *   flips < pcap-stream    as nfrecv writes it
  *
- * Of datagrams of one exporter with the same sets of the same sizes the first alone is taken. What is remembered of
- * exporters is set back, by way of a saved state, before the next. Prints how many datagrams were decoded. */
+ * Of datagrams of one exporter with the same sets of the same sizes the first alone is taken. What
+ * is remembered of exporters is set back, by way of a saved state, before the next. Prints how many
+ * datagrams were decoded. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +34,7 @@ static void emit(void *ctx, const struct record *r)
 	static uint8_t packed[RECORD_PACKED_MAX + 65536];
 	static char line[JSONL_LINE_MAX];
 	(void)ctx;
-	if (!record_pack(
-		    r, r->present, r->extra_count ? ENTRY_EXTRAS : 0, packed, sizeof packed))
+	if (!record_pack(r, r->present, r->extra_count ? ENTRY_EXTRAS : 0, packed, sizeof packed))
 		abort();
 	if (f.lines && !jsonl_write(r, line, sizeof line))
 		abort();
@@ -97,8 +97,8 @@ static void decode_all_changes(const struct datagram *dg)
 	restore();
 }
 
-/* A number for what the datagram is made of: its exporter, version, and the places of its sets, as far as they are
- * such of NetFlow v9 or IPFIX. */
+/* A number for what the datagram is made of: its exporter, version, and the places of its sets, as
+ * far as they are such of NetFlow v9 or IPFIX. */
 static uint64_t shape_of(const struct datagram *dg)
 {
 	struct cursor c = cursor_over(dg->data, dg->len);
@@ -146,8 +146,8 @@ int main(void)
 	while ((got = pcapio_fill(reader, STDIN_FILENO)) > 0 || got == ERR_RETRY)
 		while (pcapio_next(reader, &p) > 0) {
 			struct datagram dg;
-			if (defrag_datagram(defrag, p.linktype, p.frame, p.caplen, p.received,
-				    &dg) > 0)
+			if (defrag_datagram(
+				    defrag, p.linktype, p.frame, p.caplen, p.received, &dg) > 0)
 				take(&dg);
 		}
 	printf("%llu\n", (unsigned long long)f.decoded);

@@ -625,19 +625,19 @@ static void test_variable_fields_in_v9(void **state)
 static void test_reserved_enterprise_numbers(void **state)
 {
 	static const struct template_field defs[] = {
-		{PEN_PADDING, 5, 2}, {PEN_SCOPE, 1, 2}, {0, 7, 2}};
+		{PEN_PADDING, 1, 4}, {PEN_SCOPE, 1, 2}, {0, 7, 2}};
 	(void)state;
 	IPFIX(0);
 	define_ipfix(256, defs, LEN(defs));
 	set_begin(&f.m, 256);
-	put(&f.m, 2, 0x0102);
+	put(&f.m, 4, 0x01020304);
 	put(&f.m, 2, 0x0304);
 	put(&f.m, 2, 53);
 	set_end(&f.m, 0);
 	assert_int_equal(FEED_IPFIX(), 0);
 	assert_int_equal(f.got[0].extra_count, 2);
 	assert_int_equal(f.got[0].extras[0].pen, PEN_PADDING);
-	assert_memory_equal(f.got[0].extras[0].bytes, "\1\2", 2);
+	assert_memory_equal(f.got[0].extras[0].bytes, "\1\2\3\4", 4);
 	assert_int_equal(f.got[0].src_port, 53);
 }
 

@@ -230,8 +230,8 @@ static void test_units_are_found_out(void **state)
 		}
 }
 
-/* What was lost before there was doubt stays lost when the unit is found out: an exporter that leaves options
- * records out of its numbers, and sends them at times. */
+/* What was lost before there was doubt stays lost when the unit is found out: an exporter that
+ * leaves options records out of its numbers, and sends them at times. */
 static void test_loss_before_the_doubt(void **state)
 {
 	uint32_t number = 0;
