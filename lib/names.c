@@ -43,8 +43,14 @@ static bool same(const struct name_key *a, const struct name_key *b)
 
 static void unlink_use(struct names *n, struct name *e)
 {
-	*(e->newer ? &e->newer->older : &n->newest) = e->older;
-	*(e->older ? &e->older->newer : &n->oldest) = e->newer;
+	if (e == n->newest)
+		n->newest = e->older;
+	else
+		e->newer->older = e->older;
+	if (e == n->oldest)
+		n->oldest = e->newer;
+	else
+		e->older->newer = e->newer;
 	e->newer = e->older = NULL;
 }
 
