@@ -150,8 +150,8 @@ $(REPLAYS): %-replay: %.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libgoflow.a
 $(FUZZERS): %-fuzz: %.o $(BUILD)/libgoflow.a
 	$(LINK) -fsanitize=fuzzer -lprotobuf-c $(LIBS_ALL)
 
-# One target needs a library more; another is over goflow's own files.
-$(BUILD)/tests/fuzz/exporters-replay $(BUILD)/tests/fuzz/exporters-fuzz: LIBS_ALL += -lyaml
+# Two targets need a library more; another is over goflow's own files.
+$(foreach t,elements exporters,$(BUILD)/tests/fuzz/$(t)-replay $(BUILD)/tests/fuzz/$(t)-fuzz): LIBS_ALL += -lyaml
 CONFIG_OBJ = $(call OBJ,$(sort $(wildcard goflow/config*.c)))
 $(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: $(CONFIG_OBJ)
 $(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: LIBS_ALL += $(LIBS_goflow)
@@ -159,7 +159,8 @@ $(BUILD)/tests/fuzz/config-replay $(BUILD)/tests/fuzz/config-fuzz: LIBS_ALL += $
 $(TOOLS): %: %.o $(BUILD)/libgoflow.a
 	$(LINK) -lpcap -lrdkafka -lprotobuf-c $(LIBS_ALL)
 
-# One tool, too.
+# Two tools, too: one is over the unit tests' own records.
+$(BUILD)/tests/tools/samples: $(BUILD)/tests/unit/records.o
 $(BUILD)/tests/tools/apiserve: $(CONFIG_OBJ) $(call OBJ,$(sort $(wildcard goflow/api*.c)))
 $(BUILD)/tests/tools/apiserve: LIBS_ALL += $(LIBS_goflow)
 

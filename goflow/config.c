@@ -9,6 +9,7 @@
 
 #include "goflow/config_impl.h"
 #include "lib/err.h"
+#include "lib/elements_file.h"
 #include "lib/exporters_file.h"
 
 #define SECRET_MAX 1024
@@ -77,29 +78,35 @@ static const char *getenv_variable(const char *name)
 	return getenv(name);
 }
 
-struct exporters_findings {
+/* Where what is wrong with a file that the configuration names is said: at its key. */
+struct findings {
 	struct config_report *report;
-	const struct config_value *key;
+	const struct config_value *value;
+	const char *key;
 };
 
-static void note_exporters(void *ctx, unsigned line, unsigned column, const char *what)
+static void note(void *ctx, unsigned line, unsigned column, const char *what)
 {
-	const struct exporters_findings *f = ctx;
-	const char *path = f->key->text;
+	const struct findings *f = ctx;
+	const char *path = f->value->text;
 	if (line)
-		config_error(f->report, f->key->spot, "exporters: %s:%u:%u: %s", path, line, column,
-			what);
+		config_error(f->report, f->value->spot, "%s: %s:%u:%u: %s", f->key, path, line,
+			column, what);
 	else
-		config_error(f->report, f->key->spot, "exporters: %s: %s", path, what);
+		config_error(f->report, f->value->spot, "%s: %s: %s", f->key, path, what);
 }
 
-/* The file that nfdecode will read is read here too, so that what is wrong with it is known before.
+/* The files that nfdecode will read are read here too, so that what is wrong with them is known
+ * before.
  */
-static void check_exporters(const struct config *c, struct config_report *r)
+static void check_files(const struct config *c, struct config_report *r)
 {
-	struct exporters_findings f = {r, &c->values[KEY_EXPORTERS]};
-	if (f.key->text)
-		exporters_file_free(exporters_file_load(f.key->text, note_exporters, &f));
+	struct findings exporters = {r, &c->values[KEY_EXPORTERS], "exporters"};
+	struct findings elements = {r, &c->values[KEY_ELEMENTS], "elements"};
+	if (exporters.value->text)
+		exporters_file_free(exporters_file_load(exporters.value->text, note, &exporters));
+	if (elements.value->text)
+		elements_file_free(elements_file_load(elements.value->text, note, &elements));
 }
 
 static int load_text(struct config *c, const char *path, char *text, struct config_report *r)
@@ -120,7 +127,7 @@ static int load_text(struct config *c, const char *path, char *text, struct conf
 	int err = config_parse(c, text, (size_t)len, &env, r);
 	if (!err) {
 		config_secrets(c, r);
-		check_exporters(c, r);
+		check_files(c, r);
 	}
 	return err || r->errors ? ERR_CONFIG : 0;
 }

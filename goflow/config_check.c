@@ -253,21 +253,8 @@ static void check_secrets(const struct config *c, struct config_report *r)
 	}
 }
 
-/* Keys of what is planned. */
-static void check_unread(const struct config *c, struct config_report *r)
-{
-	static const enum config_key keys[] = {KEY_ELEMENTS};
-	for (size_t i = 0; i < LEN(keys); i++) {
-		const struct config_value *v = &c->values[keys[i]];
-		if (v->text)
-			config_warn(r, v->spot, "%s: this version does not read the file",
-				config_rows[keys[i]].name);
-	}
-}
-
 void config_check(struct config *c, struct config_report *r)
 {
-	check_unread(c, r);
 	check_names(c, r);
 	check_required(c, r);
 	check_secrets(c, r);

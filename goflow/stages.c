@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/err.h"
 #include "lib/log.h"
@@ -92,6 +93,22 @@ static void add_state(struct stage_spec *s, const char *pipeline)
 	stage_argument(s, "--state", path);
 }
 
+/* nfdecode reads the file at its start alone: with the file's age in its environment, one that was
+ * started before the file changed is not the same, and is replaced by a reload. */
+static void add_exporters(struct stage_spec *s, const char *path)
+{
+	struct stat st;
+	char age[96];
+	if (!path)
+		return;
+	stage_argument(s, "--exporters", path);
+	if (stat(path, &st) != 0)
+		return; /* as nfdecode will say */
+	snprintf(age, sizeof age, "%lld.%09ld %lld", (long long)st.st_mtim.tv_sec,
+		st.st_mtim.tv_nsec, (long long)st.st_size);
+	stage_variable(s, "GOFLOW_EXPORTERS_AGE", age);
+}
+
 /* Whether one of the frontend's backends is keyed by exporter, and its messages are frames. */
 static bool wants_frames_by_exporter(const struct config *c, const struct config_frontend *f)
 {
@@ -110,8 +127,9 @@ int stage_decoder(struct stage_spec *s, const struct config *c, const struct con
 	stage_begin(s, "nfdecode", c, pipeline);
 	if (wants_frames_by_exporter(c, f))
 		stage_argument(s, "--by-exporter", NULL);
-	if (c->values[KEY_EXPORTERS].text)
-		stage_argument(s, "--exporters", c->values[KEY_EXPORTERS].text);
+	if (c->values[KEY_ELEMENTS].text)
+		stage_argument(s, "--elements", c->values[KEY_ELEMENTS].text);
+	add_exporters(s, c->values[KEY_EXPORTERS].text);
 	if (c->values[KEY_INNER].number)
 		stage_argument(s, "--inner", NULL);
 	if (stream_id)

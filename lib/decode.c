@@ -27,6 +27,7 @@ struct decoder *decoder_new(const struct decoder_config *config, decode_emit *em
 	d->emit = emit;
 	d->emit_ctx = ctx;
 	d->inner = config->inner;
+	d->counters = config->counters;
 	d->scale = config->scale;
 	d->split = config->split;
 	d->exporters = exporters_new(&(struct exporters_config){

@@ -5,6 +5,7 @@
 #ifndef GOFLOW_DECODE_H
 #define GOFLOW_DECODE_H
 
+#include "lib/cursor.h"
 #include "lib/datagram.h"
 #include "lib/exporter.h"
 #include "lib/record.h"
@@ -13,6 +14,10 @@ struct decoder;
 
 /* Takes one flow record; r and all that it borrows hold until it returns. */
 typedef void decode_emit(void *ctx, const struct record *r);
+
+/* Takes one counter sample of sFlow: head has the fields that say whose it is and obs_point, records and n its
+ * counter records (lib/sflow_counters.h). All hold until it returns. */
+typedef void decode_counters(void *ctx, const struct record *head, struct cursor records, uint32_t n);
 
 struct decoder_config {
 	size_t state_max;     /* bytes of all that is remembered */
@@ -24,6 +29,7 @@ struct decoder_config {
 	bool inner;           /* of a sampled packet in a tunnel, the innermost IP packet is the flow (lib/dissect.h) */
 	bool split;           /* make two records of one that counts both directions */
 	bool scale;           /* multiply counters by the sampling rate, into fields of their own */
+	decode_counters *counters; /* gets the ctx of emit; NULL: counter samples are passed over */
 	const struct exporters_file *exporters; /* what the user says of exporters; NULL: nothing. Borrowed */
 };
 

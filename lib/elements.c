@@ -194,9 +194,11 @@ static char lower(char c)
 
 size_t element_number(uint32_t pen, uint16_t id, char out[static ELEMENT_NAME_MAX])
 {
+	bool sflow = pen - PEN_SFLOW < SFLOW_PENS && id < SFLOW_FORMATS;
+	size_t len = sflow ? 5 : 2;
 	char *p = out;
-	memcpy(p, "en", 2);
-	p = jsontext_decimal(p + 2, pen);
+	memcpy(p, sflow ? "sflow" : "en", len);
+	p = jsontext_decimal(p + len, sflow ? pen - PEN_SFLOW : pen);
 	memcpy(p, ":id", 3);
 	p = jsontext_decimal(p + 3, id);
 	*p = '\0';
@@ -286,15 +288,17 @@ static int unknown_by_name(const char *name, size_t len, uint32_t *pen, uint16_t
 {
 	const char *p = name, *end = name + len;
 	uint32_t number, element;
-	if (len < 2 || memcmp(p, "en", 2) != 0)
+	bool sflow = len > 5 && memcmp(p, "sflow", 5) == 0;
+	if (!sflow && (len < 2 || memcmp(p, "en", 2) != 0))
 		return ERR_SYNTAX;
-	p += 2;
-	if (!take_number(&p, end, UINT32_MAX, &number) || end - p < 3 || memcmp(p, ":id", 3) != 0)
+	p += sflow ? 5 : 2;
+	if (!take_number(&p, end, sflow ? SFLOW_PENS - 1 : UINT32_MAX, &number) || end - p < 3 ||
+		memcmp(p, ":id", 3) != 0)
 		return ERR_SYNTAX;
 	p += 3;
-	if (!take_number(&p, end, UINT16_MAX, &element) || p != end)
+	if (!take_number(&p, end, sflow ? SFLOW_FORMATS - 1 : UINT16_MAX, &element) || p != end)
 		return ERR_SYNTAX;
-	*pen = number;
+	*pen = sflow ? PEN_SFLOW + number : number;
 	*id = (uint16_t)element;
 	return 0;
 }

@@ -62,6 +62,12 @@ int element_type_by_name(const char *name, unsigned *bits);
 
 #define PEN_REVERSE 29305 /* RFC 5103, section 6.1 */
 
+/* Flow records of sFlow that are not known are elements too: of this number plus the enterprise's (20 bits), with
+ * their format (12 bits) as id. */
+#define PEN_SFLOW       UINT32_C(0xffe00000)
+#define SFLOW_PENS      0x100000
+#define SFLOW_FORMATS   4096
+
 /* The element, or NULL if the registry does not know it. Reverse elements (pen PEN_REVERSE, RFC 5103
  * section 6.1, and YAF's own) find the forward element, NetFlow v9's ids for elements of Cisco and
  * ntop find those: element_name tells them apart, by a prefix. Static storage. */
@@ -70,13 +76,13 @@ const struct element *element_find(uint32_t pen, uint16_t id);
 #define ELEMENT_NAME_MAX 96
 
 /* Its name ("octetDeltaCount", "reverseOctetDeltaCount", "v9ConnectionId"), or "en<PEN>:id<ID>" where it
- * is not known. NUL-terminated; returns the length. */
+ * is not known, of sFlow "sflow<ENTERPRISE>:id<FORMAT>". NUL-terminated; returns the length. */
 size_t element_name(uint32_t pen, uint16_t id, char out[static ELEMENT_NAME_MAX]);
 
 /* "en<PEN>:id<ID>", whether it is known or not; likewise. */
 size_t element_number(uint32_t pen, uint16_t id, char out[static ELEMENT_NAME_MAX]);
 
-/* The inverse of element_name, for both forms. Returns 0, or ERR_SYNTAX. */
+/* The inverse of element_name, for all forms. Returns 0, or ERR_SYNTAX. */
 int element_by_name(const char *name, size_t len, uint32_t *pen, uint16_t *id);
 
 /* Writes the readable JSON value of len bytes of an element: a number, string, address, RFC 3339

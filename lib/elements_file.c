@@ -10,9 +10,10 @@
 #include "lib/quantity.h"
 #include "lib/yamlread.h"
 
-#define PEN_MAX UINT32_C(4294967293) /* those above stand for what is no element (lib/template.h)  \
-				      */
-#define ID_MAX 32767                 /* of an enterprise: a template's 15 bits (RFC 7011, 3.2) */
+#define PEN_MAX                                                                                    \
+	UINT32_C(4294967293) /* those above stand for what is no element (lib/template.h)          \
+			      */
+#define ID_MAX 32767         /* of an enterprise: a template's 15 bits (RFC 7011, 3.2) */
 
 enum property { PROP_PEN, PROP_ID, PROP_NAME, PROP_TYPE, PROP_FIELD, PROP_BITS, PROP_COUNT };
 

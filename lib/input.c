@@ -28,7 +28,7 @@ struct lines {
 
 struct input {
 	enum form form;
-	uint64_t bad_lines, unknown_keys;
+	uint64_t bad_lines, other_lines, unknown_keys;
 	struct stream_reader *stream; /* until the form is known, what is read goes here */
 	struct lines *lines;          /* NULL but for JSON lines */
 };
@@ -158,7 +158,9 @@ static bool take_line(
 		*records += packed != 0;
 		err = packed ? 0 : ERR_TOO_LARGE;
 	}
-	if (err)
+	if (err == ERR_OTHER_RECORD)
+		in->other_lines++;
+	else if (err)
 		bad_line(in, err, offset);
 	return true;
 }
@@ -219,6 +221,7 @@ void input_counts(const struct input *in, struct input_counts *out)
 	*out = (struct input_counts){
 		.stream = *stream_counts(in->stream),
 		.bad_lines = in->bad_lines,
+		.other_lines = in->other_lines,
 		.unknown_keys = in->unknown_keys,
 	};
 }

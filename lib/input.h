@@ -10,6 +10,7 @@ struct input;
 struct input_counts {
 	struct stream_counts stream;
 	uint64_t bad_lines;      /* malformed JSON lines, each logged with its number (rate-limited) */
+	uint64_t other_lines;    /* JSON lines that are no flow records, but sFlow's counters */
 	uint64_t unknown_keys;   /* keys of JSON lines that are no field's */
 };
 

@@ -58,21 +58,29 @@ static struct text text_of(const struct options *o, uint16_t id)
 	return (struct text){NULL, 0};
 }
 
+/* Finds the number by which something is named; the first, however often the element is there. */
+static bool key_of(const struct options *o, uint32_t pen, uint16_t id, uint64_t *out)
+{
+	for (size_t i = 0; i < o->t->field_count; i++) {
+		const struct template_field *f = &o->t->fields[i];
+		if (f->id != id || f->pen != pen || o->pos[i].len == 0 || o->pos[i].len > 8)
+			continue;
+		*out = be_uint(o->p + o->pos[i].offset, o->pos[i].len);
+		return true;
+	}
+	return false;
+}
+
 /* Learns the name for each of what it says that it is the name of. */
 static void learn_name(struct exporters *all, struct domain *domain, const struct options *o,
 	size_t how, const struct text *text)
 {
-	for (size_t k = 0; k < LEN(announced[how].keys); k++)
-		for (size_t i = 0; i < o->t->field_count; i++) {
-			const struct template_field *f = &o->t->fields[i];
-			if (f->id == 0 || f->id != announced[how].keys[k].id ||
-				f->pen != announced[how].keys[k].pen || o->pos[i].len == 0 ||
-				o->pos[i].len > 8)
-				continue;
-			struct name_key key = {announced[how].kind, domain->id,
-				be_uint(o->p + o->pos[i].offset, o->pos[i].len)};
+	struct name_key key = {.kind = announced[how].kind, .domain = domain->id};
+	for (size_t k = 0; k < LEN(announced[how].keys); k++) {
+		uint16_t id = announced[how].keys[k].id;
+		if (id && key_of(o, announced[how].keys[k].pen, id, &key.id))
 			exporter_name_put(all, domain->exporter, &key, text, true);
-		}
+	}
 }
 
 static void learn_names(struct exporters *all, struct domain *domain, const struct options *o)

@@ -31,7 +31,9 @@ static const struct {
 #define TEXT_ROOM(len) (8 * (size_t)(len) + 2 * KEY_ROOM)
 /* What an extra takes: its name, value and hex, and what stands around them. */
 #define EXTRA_ROOM(len)                                                                            \
-	(8 * (size_t)(len) + 2 * ELEMENT_NAME_MAX + ELEMENT_VALUE_ROOM + 2 * KEY_ROOM)
+	(8 * (size_t)(len) + ELEMENT_NAME_MAX + ELEMENT_VALUE_ROOM + KEY_ROOM + NUMBER_ROOM)
+/* What the numbers of an element take: "element":"en4294967295:id65535", */
+#define NUMBER_ROOM 40
 
 #define KEY_FITS(name)                      _Static_assert(sizeof(#name) + 4 <= KEY_ROOM, "a key fits its room");
 #define F(name, kind, dflt, unit, doc, ...) KEY_FITS(name)

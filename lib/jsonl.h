@@ -34,8 +34,8 @@ void jsonl_reader_free(struct jsonl_reader *j);
 
 /* Reads one line of len bytes (without its newline) into r, whose extras have room for EXTRAS_MAX.
  * Text and extras borrow from the reader until the next call. Keys that are no field's are passed over and
- * counted in *unknown. Returns 0, ERR_JSON_SYNTAX or ERR_JSON_VALUE; *offset then says where in
- * the line. A line without last_switched gets none. */
+ * counted in *unknown. Returns 0, ERR_JSON_SYNTAX, ERR_JSON_VALUE, or ERR_OTHER_RECORD ("type" is
+ * "counters"); *offset then says where in the line. A line without last_switched gets none. */
 int jsonl_read(struct jsonl_reader *j, const char *line, size_t len, struct record *r, size_t *offset,
 	uint64_t *unknown);
 

@@ -485,6 +485,23 @@ static int hex_field(const struct text *key)
 	return id >= 0 && fields[id].kind == KIND_TEXT ? id : -1;
 }
 
+/* Lines of another type than flows, which have keys of flows too, are none. */
+static bool read_type(struct jsonl_reader *j, uint64_t *unknown)
+{
+	static const char counters[] = "counters";
+	struct text type;
+	if (peek(j) == '"') {
+		if (!read_string(j, &type))
+			return false;
+		if (type.len == sizeof counters - 1 && memcmp(type.p, counters, type.len) == 0)
+			return fail(j, ERR_OTHER_RECORD);
+	} else if (!skip_value(j, 0)) {
+		return false;
+	}
+	++*unknown;
+	return true;
+}
+
 static bool read_member(struct jsonl_reader *j, struct record *r, uint64_t *unknown)
 {
 	struct text key;
@@ -494,6 +511,7 @@ static bool read_member(struct jsonl_reader *j, struct record *r, uint64_t *unkn
 	int id = field_by_name(key.p, key.len);
 	int exact = id < 0 ? hex_field(&key) : -1;
 	bool extra = key.len == 5 && memcmp(key.p, "extra", 5) == 0;
+	bool type = key.len == 4 && memcmp(key.p, "type", 4) == 0;
 	j->used = used;
 	if (id >= 0)
 		return read_field(j, (enum field_id)id, r);
@@ -504,6 +522,8 @@ static bool read_member(struct jsonl_reader *j, struct record *r, uint64_t *unkn
 	}
 	if (extra)
 		return read_extras(j, r, unknown);
+	if (type)
+		return read_type(j, unknown);
 	++*unknown;
 	return skip_value(j, 0);
 }

@@ -16,6 +16,7 @@ struct decoder {
 	struct late *late;
 	decode_emit *emit;
 	void *emit_ctx;
+	decode_counters *counters; /* NULL: not asked for */
 	const struct decode_trace *trace;
 	bool inner, scale, split; /* of decoder_config */
 	struct decode_counts counts;

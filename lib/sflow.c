@@ -2,9 +2,8 @@
  * sampled packet or of counters. All numbers are XDR's (RFC 4506). */
 #include "lib/sflow.h"
 
-#include <stdio.h>
-
 #include "lib/base.h"
+#include "lib/sflow_counters.h"
 
 #define SAMPLING_UNKNOWN 1
 #define SAMPLING_RECORD  3
@@ -18,6 +17,8 @@ enum sample_format {
 	SAMPLE_COUNTERS_EXPANDED = 4,
 	SAMPLE_DISCARDED = 5, /* sflow_drops.txt */
 };
+
+#define RECORD_HEADER 1 /* the flow record with the packet's first octets */
 
 enum interface_format { INTERFACE_INDEX, INTERFACE_DISCARDED, INTERFACE_SEVERAL };
 
@@ -95,11 +96,27 @@ static void set_interfaces(struct record *r, const uint32_t format[2], const uin
 		set_dropped(r, value[1]);
 }
 
-static void read_source(struct message *m, struct cursor *c, bool expanded)
+/* Where the packet was sampled: mostly an interface (type 0), which tells the direction if it is
+ * either the one that the packet came in by or the one that it left by. */
+struct source {
+	uint32_t type, index;
+};
+
+static struct source read_source(struct message *m, struct cursor *c, bool expanded)
 {
-	sflow_number(m, c, expanded ? "source_id_type" : "source_id");
+	uint32_t id = sflow_number(m, c, expanded ? "source_id_type" : "source_id");
 	if (expanded)
-		sflow_number(m, c, "source_id_index");
+		return (struct source){id, sflow_number(m, c, "source_id_index")};
+	return (struct source){id >> 24, id & 0xffffff};
+}
+
+static void set_source(struct record *r, const struct source *source)
+{
+	bool in = record_has(r, FIELD_in_if) && r->in_if == source->index;
+	bool out = record_has(r, FIELD_out_if) && r->out_if == source->index;
+	RECORD_SET(r, obs_point, (uint64_t)source->type << 32 | source->index);
+	if (source->type == 0 && in != out)
+		RECORD_SET(r, direction, out);
 }
 
 static void read_interfaces(struct message *m, struct cursor *c, bool expanded)
@@ -125,7 +142,7 @@ static void read_flow_head(struct message *m, struct cursor *c, bool expanded)
 {
 	struct record *r = &m->decoder->record;
 	sflow_number(m, c, "sequence_number");
-	read_source(m, c, expanded);
+	struct source source = read_source(m, c, expanded);
 	uint32_t rate = sflow_number(m, c, "sampling_rate");
 	sflow_number(m, c, "sample_pool");
 	sflow_number(m, c, "drops");
@@ -133,6 +150,7 @@ static void read_flow_head(struct message *m, struct cursor *c, bool expanded)
 		RECORD_SET(r, sampling_rate, rate);
 	RECORD_SET(r, sampling_source, rate ? SAMPLING_RECORD : SAMPLING_UNKNOWN);
 	read_interfaces(m, c, expanded);
+	set_source(r, &source);
 }
 
 /* Of a packet that was dropped: all of them are told, up to a rate, so that there is none to
@@ -141,7 +159,7 @@ static void read_discarded_head(struct message *m, struct cursor *c)
 {
 	struct record *r = &m->decoder->record;
 	sflow_number(m, c, "sequence_number");
-	read_source(m, c, true);
+	struct source source = read_source(m, c, true);
 	sflow_number(m, c, "drops");
 	uint32_t in = sflow_number(m, c, "input");
 	uint32_t out = sflow_number(m, c, "output");
@@ -152,25 +170,55 @@ static void read_discarded_head(struct message *m, struct cursor *c)
 		RECORD_SET(r, in_if, in);
 	if (out && out != INTERNAL)
 		RECORD_SET(r, out_if, out);
+	set_source(r, &source);
 	RECORD_SET(r, sampling_source, SAMPLING_UNKNOWN);
 	set_dropped(r, reason);
 }
 
-static void read_records(struct sflow_sample *s, struct cursor *c)
+static void find_header(struct sflow_sample *s, struct cursor c)
 {
-	uint32_t n = sflow_number(s->m, c, "flow_records");
-	while (n-- > 0 && cursor_left(c) > 0) {
-		const uint8_t *at = c->p;
-		uint32_t format = sflow_number(s->m, c, "record_format");
-		uint32_t len = cursor_u32(c);
-		struct cursor one = cursor_slice(c, len);
-		if (!cursor_ok(&one)) {
-			message_fault(s->m, at,
-				s->m->datagram->truncated ? ERR_TRUNCATED : ERR_BAD_RECORD);
+	cursor_u32(&c); /* how many records */
+	while (cursor_ok(&c)) {
+		uint32_t format = cursor_u32(&c);
+		uint32_t len = cursor_u32(&c);
+		struct cursor one = cursor_slice(&c, len);
+		if (cursor_ok(&one) && format == RECORD_HEADER) {
+			sflow_header(s, one);
 			return;
 		}
-		sflow_record(s, format, one);
 	}
+}
+
+static void read_records(struct sflow_sample *s, struct cursor *c)
+{
+	struct message *m = s->m;
+	const uint8_t *at = c->p;
+	uint32_t n = sflow_number(m, c, "flow_records");
+	for (; n > 0 && cursor_left(c) > 0; n--) {
+		at = c->p;
+		cursor_u32(c); /* its format */
+		uint32_t len = cursor_u32(c);
+		struct cursor one = cursor_slice(c, len);
+		if (!cursor_ok(&one))
+			break;
+		sflow_record(s, at, one);
+	}
+	if (n > 0)
+		message_fault(m, at, m->datagram->truncated ? ERR_TRUNCATED : ERR_BAD_RECORD);
+	else if (cursor_left(c) > 0)
+		message_met(m, QUIRK_LONG_SAMPLE);
+}
+
+static void set_counters(struct sflow_sample *s, bool dropped)
+{
+	if (!s->transaction)
+		RECORD_SET(s->r, in_pkts, 1);
+	if (s->rank)
+		RECORD_SET(s->r, in_bytes, s->bytes);
+	if (dropped)
+		RECORD_SET(s->r, dropped_pkts, 1);
+	if (dropped && s->rank)
+		RECORD_SET(s->r, dropped_bytes, s->bytes);
 }
 
 /* One packet is one record. */
@@ -189,16 +237,47 @@ static void packet_sample(struct message *m, const struct head *h, const uint8_t
 		message_fault(m, at, m->datagram->truncated ? ERR_TRUNCATED : ERR_BAD_RECORD);
 		return;
 	}
+	find_header(&s, c);
 	read_records(&s, &c);
-	RECORD_SET(s.r, in_pkts, 1);
-	if (s.rank)
-		RECORD_SET(s.r, in_bytes, s.bytes);
-	if (format == SAMPLE_DISCARDED) {
-		RECORD_SET(s.r, dropped_pkts, 1);
-		if (s.rank)
-			RECORD_SET(s.r, dropped_bytes, s.bytes);
-	}
+	sflow_finish(&s);
+	set_counters(&s, format == SAMPLE_DISCARDED);
 	message_emit(m);
+}
+
+/* For --explain. */
+static void tell_counters(struct message *m, struct cursor c, uint32_t n)
+{
+	for (; n > 0 && cursor_ok(&c); n--) {
+		const uint8_t *at = c.p;
+		uint32_t format = cursor_u32(&c);
+		uint32_t len = cursor_u32(&c);
+		const uint8_t *p = cursor_take(&c, len);
+		const char *name = sflow_counters_name(format);
+		if (p) {
+			tell(m, at, 4, "counter_record");
+			tell(m, p, len, name ? name : "not known");
+		}
+	}
+}
+
+/* Counters are not of flows: who asked for them makes something of them. */
+static void counters_sample(struct message *m, const struct head *h, struct cursor c, bool expanded)
+{
+	struct decoder *d = m->decoder;
+	message_blank(m);
+	if (h->has_agent)
+		RECORD_SET(&d->record, agent, h->agent);
+	d->counts.counter_samples++;
+	sflow_number(m, &c, "sequence_number");
+	struct source source = read_source(m, &c, expanded);
+	uint32_t n = sflow_number(m, &c, "counter_records");
+	if (!cursor_ok(&c))
+		return;
+	RECORD_SET(&d->record, obs_point, (uint64_t)source.type << 32 | source.index);
+	if (d->trace)
+		tell_counters(m, c, n);
+	if (d->counters)
+		d->counters(d->emit_ctx, &d->record, c, n);
 }
 
 static const char *sample_name(uint32_t format)
@@ -206,8 +285,8 @@ static const char *sample_name(uint32_t format)
 	switch (format) {
 	case SAMPLE_FLOW: return "flow sample";
 	case SAMPLE_FLOW_EXPANDED: return "expanded flow sample";
-	case SAMPLE_COUNTERS: return "counters, passed over";
-	case SAMPLE_COUNTERS_EXPANDED: return "expanded counters, passed over";
+	case SAMPLE_COUNTERS: return "counters";
+	case SAMPLE_COUNTERS_EXPANDED: return "expanded counters";
 	case SAMPLE_DISCARDED: return "discarded packet";
 	default: return "not known, passed over";
 	}
@@ -234,7 +313,9 @@ static bool read_sample(struct message *m, const struct head *h, struct cursor *
 	case SAMPLE_FLOW_EXPANDED:
 	case SAMPLE_DISCARDED: packet_sample(m, h, at, sample, format); break;
 	case SAMPLE_COUNTERS:
-	case SAMPLE_COUNTERS_EXPANDED: m->decoder->counts.counter_samples++; break;
+	case SAMPLE_COUNTERS_EXPANDED:
+		counters_sample(m, h, sample, format == SAMPLE_COUNTERS_EXPANDED);
+		break;
 	default: m->decoder->counts.reserved_sets++; break;
 	}
 	return true;

@@ -1,18 +1,20 @@
-/* The flow records of sFlow samples: "sFlow Version 5", section 5, and sflow_tunnels.txt. */
+/* The flow records of sFlow samples: "sFlow Version 5", section 5, sflow_tunnels.txt,
+ * sflow_transit.txt and sflow_80211.txt. */
 #include <string.h>
 
 #include "lib/base.h"
 #include "lib/dissect.h"
-#include "lib/jsontext.h"
+#include "lib/elements.h"
 #include "lib/sflow.h"
-
-#define UNKNOWN 0xffffffff /* of numbers, where nothing else is said */
 
 enum header_protocol {
 	HEADER_ETHERNET = 1,
+	HEADER_PPP = 7,
+	HEADER_AAL5_IP = 10,
 	HEADER_IPV4 = 11,
 	HEADER_IPV6 = 12,
 	HEADER_MPLS = 13,
+	HEADER_POS = 14, /* PPP's frames again (RFC 2615) */
 };
 
 /* How well a record tells the packet's length: the whole frame, then the MAC packet, then IP. */
@@ -33,45 +35,114 @@ static void set_length(struct sflow_sample *s, enum rank rank, uint32_t bytes)
 	s->bytes = bytes;
 }
 
-static void raw_header(struct sflow_sample *s, struct cursor *c)
+/* RFC 1662, 3.1: address and control may be left out, and so may the upper half of small protocol
+ * numbers. */
+static void ppp(struct record *r, struct cursor c, bool inner)
 {
-	uint32_t protocol = sflow_number(s->m, c, "header_protocol");
-	uint32_t length = sflow_number(s->m, c, "frame_length");
-	sflow_number(s->m, c, "stripped");
-	if (cursor_ok(c)) {
-		set_length(s, RANK_FRAME, length);
-		RECORD_SET(s->r, frame_size, length);
-	}
-	struct text header = sflow_string(s->m, c, "header");
-	const uint8_t *p = (const uint8_t *)header.p;
-	bool inner = s->m->decoder->inner;
-	if (!p)
+	if (cursor_left(&c) >= 2 && be16(c.p) == 0xff03)
+		cursor_take(&c, 2);
+	uint16_t protocol = cursor_u8(&c);
+	if (!(protocol & 1))
+		protocol = (uint16_t)(protocol << 8 | cursor_u8(&c));
+	if (!cursor_ok(&c))
 		return;
 	switch (protocol) {
-	case HEADER_ETHERNET: dissect(s->r, DISSECT_ETHERNET, p, header.len, inner); break;
+	case 0x0021:
+	case 0x0057: dissect(r, DISSECT_IP, c.p, cursor_left(&c), inner); break;
+	case 0x0281:
+	case 0x0283: dissect(r, DISSECT_MPLS, c.p, cursor_left(&c), inner); break;
+	default: break;
+	}
+}
+
+void sflow_header(struct sflow_sample *s, struct cursor c)
+{
+	bool inner = s->m->decoder->inner;
+	uint32_t protocol = cursor_u32(&c);
+	uint32_t length = cursor_u32(&c);
+	cursor_u32(&c); /* stripped */
+	uint32_t captured = cursor_u32(&c);
+	if (!cursor_ok(&c))
+		return;
+	set_length(s, RANK_FRAME, length);
+	RECORD_SET(s->r, frame_size, length);
+	size_t n = captured < cursor_left(&c) ? captured : cursor_left(&c);
+	struct cursor header = cursor_slice(&c, n);
+	switch (protocol) {
+	case HEADER_ETHERNET: dissect(s->r, DISSECT_ETHERNET, header.p, n, inner); break;
+	case HEADER_AAL5_IP:
 	case HEADER_IPV4:
-	case HEADER_IPV6: dissect(s->r, DISSECT_IP, p, header.len, inner); break;
-	case HEADER_MPLS: dissect(s->r, DISSECT_MPLS, p, header.len, inner); break;
+	case HEADER_IPV6: dissect(s->r, DISSECT_IP, header.p, n, inner); break;
+	case HEADER_MPLS: dissect(s->r, DISSECT_MPLS, header.p, n, inner); break;
+	case HEADER_PPP:
+	case HEADER_POS: ppp(s->r, header, inner); break;
 	default: break; /* token bus, frame relay, ... */
 	}
+	s->tagged = record_has(s->r, FIELD_src_vlan);
+}
+
+/* sflow_header has read it: only --explain wants to see it here. */
+static void raw_header(struct sflow_sample *s, struct cursor *c)
+{
+	if (!s->m->decoder->trace)
+		return;
+	sflow_number(s->m, c, "header_protocol");
+	sflow_number(s->m, c, "frame_length");
+	sflow_number(s->m, c, "stripped");
+	uint32_t captured = sflow_number(s->m, c, "header_length");
+	sflow_opaque(s->m, c, captured < cursor_left(c) ? captured : cursor_left(c), "header");
+}
+
+struct sampled_ethernet {
+	uint32_t length, type;
+	struct mac src, dst;
+};
+
+static const uint8_t *read_mac(struct message *m, struct cursor *c, bool padded, const char *name)
+{
+	const uint8_t *mac = sflow_opaque(m, c, 6, name);
+	if (mac && !padded)
+		c->p = mac + 6;
+	return mac;
+}
+
+/* XDR pads addresses of 6 octets to 8; some agents (Huawei's) do not. */
+static bool read_ethernet(struct message *m, struct cursor *c, struct sampled_ethernet *out)
+{
+	bool padded = cursor_left(c) != 4 + 6 + 6 + 4;
+	if (!padded)
+		message_met(m, QUIRK_UNPADDED_MAC);
+	out->length = sflow_number(m, c, "length");
+	const uint8_t *src = read_mac(m, c, padded, "src_mac");
+	const uint8_t *dst = read_mac(m, c, padded, "dst_mac");
+	out->type = sflow_number(m, c, "type");
+	if (!cursor_ok(c))
+		return false;
+	memcpy(out->src.b, src, sizeof out->src.b);
+	memcpy(out->dst.b, dst, sizeof out->dst.b);
+	return true;
 }
 
 static void ethernet(struct sflow_sample *s, struct cursor *c)
 {
-	uint32_t length = sflow_number(s->m, c, "length");
-	const uint8_t *src = sflow_opaque(s->m, c, 6, "src_mac");
-	const uint8_t *dst = sflow_opaque(s->m, c, 6, "dst_mac");
-	uint32_t type = sflow_number(s->m, c, "type");
-	struct mac from, to;
-	if (!src || !dst || !cursor_ok(c))
+	struct sampled_ethernet p;
+	if (!read_ethernet(s->m, c, &p))
 		return;
-	set_length(s, RANK_ETHERNET, length);
-	memcpy(from.b, src, sizeof from.b);
-	memcpy(to.b, dst, sizeof to.b);
-	PUT(s->r, src_mac, from);
-	PUT(s->r, dst_mac, to);
-	if (type <= UINT16_MAX)
-		PUT(s->r, ether_type, (uint16_t)type);
+	set_length(s, RANK_ETHERNET, p.length);
+	PUT(s->r, src_mac, p.src);
+	PUT(s->r, dst_mac, p.dst);
+	if (p.type <= UINT16_MAX)
+		PUT(s->r, ether_type, (uint16_t)p.type);
+}
+
+/* The frame that is put around the packet. */
+static void l2_tunnel_egress(struct sflow_sample *s, struct cursor *c)
+{
+	struct sampled_ethernet p;
+	if (!read_ethernet(s->m, c, &p))
+		return;
+	PUT(s->r, post_src_mac, p.src);
+	PUT(s->r, post_dst_mac, p.dst);
 }
 
 /* sampled_ipv4 and sampled_ipv6 differ in their addresses' length, and in what the last one is
@@ -142,6 +213,7 @@ static void tunnel_ip(struct sflow_sample *s, struct cursor *c, bool v6)
 	PUT(s->r, outer_src_ip, p.src);
 	PUT(s->r, outer_dst_ip, p.dst);
 	PUT(s->r, outer_protocol, (uint8_t)p.protocol);
+	s->tunnelled = true;
 }
 
 static void tunnel_ip4(struct sflow_sample *s, struct cursor *c)
@@ -163,7 +235,8 @@ static void extended_switch(struct sflow_sample *s, struct cursor *c)
 	sflow_number(s->m, c, "dst_priority");
 	if (!cursor_ok(c))
 		return;
-	if (src_vlan <= UINT16_MAX)
+	s->switched = src_vlan <= UINT16_MAX;
+	if (s->switched)
 		RECORD_SET(s->r, src_vlan, (uint16_t)src_vlan);
 	if (src_priority <= 7)
 		PUT(s->r, vlan_priority, (uint8_t)src_priority);
@@ -185,114 +258,6 @@ static void extended_router(struct sflow_sample *s, struct cursor *c)
 		RECORD_SET(s->r, src_mask, (uint8_t)src_mask);
 	if (dst_mask <= 128)
 		RECORD_SET(s->r, dst_mask, (uint8_t)dst_mask);
-}
-
-/* A list of words, of which one that has no room any more is told as "...". */
-struct words {
-	char *start, *end;
-	bool full;
-};
-
-static void add_text(struct words *w, const char *text, size_t len)
-{
-	w->full |= (size_t)(w->end - w->start) + len > SFLOW_TEXT_MAX;
-	if (w->full)
-		return;
-	memcpy(w->end, text, len);
-	w->end += len;
-}
-
-static void add_number(struct words *w, uint64_t n)
-{
-	char digits[24];
-	add_text(w, digits, (size_t)(jsontext_decimal(digits, n) - digits));
-}
-
-static void set_words(struct words *w, struct text *out)
-{
-	if (w->full) {
-		while (w->end > w->start && w->end[-1] != ' ') /* not half a number */
-			w->end--;
-		memcpy(w->end, "...", 3);
-		w->end += 3;
-	}
-	*out = (struct text){w->start, (uint32_t)(w->end - w->start)};
-}
-
-/* Segments of a path: sets, as {1 2}, and sequences. The last AS of a sequence is where the packet
- * goes to. */
-static void as_path(struct sflow_sample *s, struct cursor *c)
-{
-	struct words w = {s->as_path, s->as_path, false};
-	uint32_t first = 0, last = 0, segments = sflow_number(s->m, c, "dst_as_path_segments");
-	while (segments-- > 0 && cursor_ok(c)) {
-		uint32_t type = sflow_number(s->m, c, "segment_type");
-		uint32_t n = sflow_number(s->m, c, "segment_length");
-		if (w.end != w.start)
-			add_text(&w, " ", 1);
-		if (type == 1)
-			add_text(&w, "{", 1);
-		for (uint32_t i = 0; i < n && cursor_ok(c); i++) {
-			uint32_t as = sflow_number(s->m, c, "as");
-			if (!cursor_ok(c))
-				return;
-			if (i)
-				add_text(&w, " ", 1);
-			add_number(&w, as);
-			first = first ? first : as;
-			last = as;
-		}
-		if (type == 1)
-			add_text(&w, "}", 1);
-	}
-	if (!cursor_ok(c) || w.end == w.start)
-		return;
-	set_words(&w, &s->r->as_path);
-	record_mark(s->r, FIELD_as_path);
-	RECORD_SET(s->r, next_as, first);
-	RECORD_SET(s->r, dst_as, last);
-}
-
-/* RFC 1997: an AS and a number of its. */
-static void communities(struct sflow_sample *s, struct cursor *c)
-{
-	struct words w = {s->communities, s->communities, false};
-	uint32_t n = sflow_number(s->m, c, "communities");
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t community = sflow_number(s->m, c, "community");
-		if (!cursor_ok(c))
-			return;
-		if (i)
-			add_text(&w, " ", 1);
-		add_number(&w, community >> 16);
-		add_text(&w, ":", 1);
-		add_number(&w, community & 0xffff);
-	}
-	if (!cursor_ok(c) || !n)
-		return;
-	set_words(&w, &s->r->communities);
-	record_mark(s->r, FIELD_communities);
-}
-
-static void extended_gateway(struct sflow_sample *s, struct cursor *c)
-{
-	struct ip next_hop;
-	bool has = sflow_address(s->m, c, "bgp_next_hop", &next_hop);
-	uint32_t as = sflow_number(s->m, c, "as");
-	uint32_t src_as = sflow_number(s->m, c, "src_as");
-	uint32_t src_peer_as = sflow_number(s->m, c, "src_peer_as");
-	if (!cursor_ok(c))
-		return;
-	if (has)
-		RECORD_SET(s->r, bgp_next_hop, next_hop);
-	RECORD_SET(s->r, router_as, as);
-	RECORD_SET(s->r, src_as, src_as);
-	RECORD_SET(s->r, prev_as, src_peer_as);
-	as_path(s, c);
-	communities(s, c);
-	uint32_t local_pref = sflow_number(s->m, c, "localpref");
-	if (cursor_ok(c) && local_pref != UNKNOWN)
-		RECORD_SET(s->r, local_pref, local_pref);
 }
 
 static void extended_user(struct sflow_sample *s, struct cursor *c)
@@ -348,19 +313,27 @@ static void extended_nat_port(struct sflow_sample *s, struct cursor *c)
 		RECORD_SET(s->r, xlate_dst_port, (uint16_t)dst);
 }
 
-/* The tags that were stripped of the packet, the outermost first, each with its Ethertype. */
+/* The tags that were stripped of the packet, the outermost first, each with its Ethertype. One that
+ * is still in the frame was behind them. */
 static void extended_vlan_tunnel(struct sflow_sample *s, struct cursor *c)
 {
 	uint32_t n = sflow_number(s->m, c, "tags");
-	for (uint32_t i = 0; i < n && cursor_ok(c); i++) {
+	uint32_t tags[2] = {0, 0};
+	for (uint32_t i = 0; i < n; i++) {
 		uint32_t tag = sflow_number(s->m, c, "tag");
 		if (!cursor_ok(c))
 			return;
-		if (i == 0)
-			PUT(s->r, src_vlan, tag & 0xfff);
-		else if (i == 1)
-			PUT(s->r, src_cvlan, tag & 0xfff);
+		if (i < LEN(tags))
+			tags[i] = tag;
 	}
+	if (!n || s->switched)
+		return;
+	if (n > 1)
+		RECORD_SET(s->r, src_cvlan, tags[1] & 0xfff);
+	else if (s->tagged)
+		RECORD_SET(s->r, src_cvlan, s->r->src_vlan);
+	RECORD_SET(s->r, src_vlan, tags[0] & 0xfff);
+	RECORD_SET(s->r, vlan_priority, (uint8_t)(tags[0] >> 13 & 7));
 }
 
 /* As element 351 has it, where 1 is VXLAN's type. */
@@ -371,83 +344,167 @@ static void extended_vni(struct sflow_sample *s, struct cursor *c)
 		PUT(s->r, l2_segment, UINT64_C(1) << 56 | vni);
 }
 
-void sflow_record(struct sflow_sample *s, uint32_t format, struct cursor c)
+/* sflow_80211.txt: both of the received and the sent packet's begin so. */
+static void extended_80211(struct sflow_sample *s, struct cursor *c)
 {
-	static const struct {
-		uint32_t format;
-		void (*read)(struct sflow_sample *s, struct cursor *c);
-	} known[] = {
-		{1, raw_header},
-		{2, ethernet},
-		{3, ip4},
-		{4, ip6},
-		{1001, extended_switch},
-		{1002, extended_router},
-		{1003, extended_gateway},
-		{1004, extended_user},
-		{1006, extended_mpls},
-		{1007, extended_nat},
-		{1012, extended_vlan_tunnel},
-		{1020, extended_nat_port},
-		{1023, tunnel_ip4},
-		{1024, tunnel_ip4},
-		{1025, tunnel_ip6},
-		{1026, tunnel_ip6},
-		{1029, extended_vni},
-		{1030, extended_vni},
+	struct text ssid = sflow_string(s->m, c, "ssid");
+	if (ssid.len && ssid.len <= 32)
+		RECORD_SET(s->r, wlan_ssid, ssid);
+}
+
+/* sflow_transit.txt */
+static void egress_queue(struct sflow_sample *s, struct cursor *c)
+{
+	uint32_t queue = sflow_number(s->m, c, "queue");
+	if (cursor_ok(c))
+		RECORD_SET(s->r, egress_queue, queue);
+}
+
+static void transit_delay(struct sflow_sample *s, struct cursor *c)
+{
+	uint32_t delay = sflow_number(s->m, c, "delay");
+	if (cursor_ok(c))
+		RECORD_SET(s->r, transit_delay, delay);
+}
+
+static void queue_depth(struct sflow_sample *s, struct cursor *c)
+{
+	uint32_t depth = sflow_number(s->m, c, "depth");
+	if (cursor_ok(c))
+		RECORD_SET(s->r, queue_depth, depth);
+}
+
+static void set_drop_name(struct sflow_sample *s, struct text name)
+{
+	if (name.len && name.len <= SFLOW_TEXT_MAX)
+		PUT(s->r, drop_name, name);
+}
+
+/* Where in its software, or by which trap of its hardware, the exporter dropped the packet. */
+static void drop_name(struct sflow_sample *s, struct cursor *c)
+{
+	set_drop_name(s, sflow_string(s->m, c, "name"));
+}
+
+static void hardware_trap(struct sflow_sample *s, struct cursor *c)
+{
+	sflow_string(s->m, c, "group");
+	set_drop_name(s, sflow_string(s->m, c, "trap"));
+}
+
+static void timestamp(struct sflow_sample *s, struct cursor *c)
+{
+	const uint8_t *p = sflow_opaque(s->m, c, 8, "nanoseconds");
+	if (p)
+		RECORD_SET(s->r, event_time, ((struct instant){be64(p), 9}));
+}
+
+/* Those of one number stand next to each other. */
+static void keep(struct record *r, const struct extra *e)
+{
+	uint32_t at = r->extra_count;
+	while (at > 0 && (r->extras[at - 1].pen != e->pen || r->extras[at - 1].id != e->id))
+		at--;
+	if (at == 0)
+		at = r->extra_count;
+	memmove(&r->extras[at + 1], &r->extras[at], (r->extra_count - at) * sizeof *e);
+	r->extras[at] = *e;
+	r->extra_count++;
+}
+
+/* What no field tells stays with the record as it is. */
+static void not_known(struct sflow_sample *s, struct cursor *c)
+{
+	size_t len = cursor_left(c);
+	const uint8_t *p = sflow_opaque(s->m, c, len, "not known");
+	if (!p || len > UINT16_MAX || s->r->extra_count == SFLOW_UNKNOWN_MAX)
+		return;
+	keep(s->r, &(struct extra){.pen = PEN_SFLOW + (s->format >> 12),
+			   .id = s->format & 0xfff,
+			   .len = (uint16_t)len,
+			   .bytes = p});
+}
+
+/* An operation of an application, which is no packet. */
+static void transaction(struct sflow_sample *s, struct cursor *c)
+{
+	s->transaction = true;
+	not_known(s, c);
+}
+
+struct reader {
+	uint32_t format;
+	const char *name;
+	void (*read)(struct sflow_sample *s, struct cursor *c);
+};
+
+static const struct reader *reader_of(uint32_t format)
+{
+	static const struct reader unknown = {0, "flow_record", not_known};
+	static const struct reader known[] = {
+		{1, "sampled_header", raw_header},
+		{2, "sampled_ethernet", ethernet},
+		{3, "sampled_ipv4", ip4},
+		{4, "sampled_ipv6", ip6},
+		{1001, "extended_switch", extended_switch},
+		{1002, "extended_router", extended_router},
+		{1003, "extended_gateway", sflow_gateway},
+		{1004, "extended_user", extended_user},
+		{1006, "extended_mpls", extended_mpls},
+		{1007, "extended_nat", extended_nat},
+		{1012, "extended_vlantunnel", extended_vlan_tunnel},
+		{1014, "extended_80211_rx", extended_80211},
+		{1015, "extended_80211_tx", extended_80211},
+		{1020, "extended_nat_port", extended_nat_port},
+		{1021, "extended_L2_tunnel_egress", l2_tunnel_egress},
+		{1022, "extended_L2_tunnel_ingress", not_known},
+		{1023, "extended_ipv4_tunnel_egress", tunnel_ip4},
+		{1024, "extended_ipv4_tunnel_ingress", tunnel_ip4},
+		{1025, "extended_ipv6_tunnel_egress", tunnel_ip6},
+		{1026, "extended_ipv6_tunnel_ingress", tunnel_ip6},
+		{1029, "extended_vni_egress", extended_vni},
+		{1030, "extended_vni_ingress", extended_vni},
+		{1036, "extended_egress_queue", egress_queue},
+		{1038, "extended_function", drop_name},
+		{1039, "extended_transit", transit_delay},
+		{1040, "extended_queue_depth", queue_depth},
+		{1041, "extended_hw_trap", hardware_trap},
+		{1042, "extended_linux_drop_reason", drop_name},
+		{1043, "extended_timestamp", timestamp},
+		{2200, "memcache_operation", transaction},
+		{2201, "http_request", transaction},
+		{2202, "app_operation", transaction},
+		{2206, "http_request", transaction},
 	};
 	for (size_t i = 0; i < LEN(known); i++)
 		if (known[i].format == format)
-			known[i].read(s, &c);
+			return &known[i];
+	return &unknown;
 }
 
-/* Reasons below 256 are the codes of ICMP's destination unreachable. */
-uint8_t sflow_dropped(uint32_t reason)
+void sflow_record(struct sflow_sample *s, const uint8_t *at, struct cursor c)
 {
-	enum {
-		UNKNOWN_REASON = 128,
-		ACL_DENY,
-		ACL_DROP,
-		UNROUTABLE,
-		ADJACENCY,
-		DF_SET,
-		BAD_CHECKSUM,
-		BAD_LENGTH,
-		BAD_HEADER_LENGTH,
-		BAD_TTL,
-		POLICER,
-		WRED,
-		RPF,
-		FOR_US,
-		BAD_OUTPUT,
-		HARDWARE
-	};
-	static const struct {
-		uint16_t reason;
-		uint8_t status;
-	} table[] = {
-		{0, UNROUTABLE},
-		{1, ADJACENCY},
-		{4, DF_SET},
-		{6, UNROUTABLE},
-		{7, ADJACENCY},
-		{9, ACL_DENY},
-		{10, ACL_DENY},
-		{13, ACL_DENY},
-		{257, BAD_TTL},
-		{258, ACL_DROP},
-		{259, HARDWARE},
-		{260, WRED},
-		{261, POLICER},
-		{262, DF_SET},
-		{269, UNROUTABLE},
-		{275, BAD_CHECKSUM},
-		{279, ADJACENCY},
-		{280, RPF},
-		{281, UNROUTABLE},
-	};
-	for (size_t i = 0; i < LEN(table); i++)
-		if (table[i].reason == reason)
-			return table[i].status;
-	return UNKNOWN_REASON;
+	const struct decode_trace *trace = s->m->decoder->trace;
+	s->format = be32(at);
+	const struct reader *reader = reader_of(s->format);
+	if (trace)
+		trace->item(trace->ctx, (size_t)(at - s->m->datagram->data), at, 4, reader->name);
+	reader->read(s, &c);
+}
+
+/* A header that is around the packet makes the packet's own the inner one. */
+void sflow_finish(struct sflow_sample *s)
+{
+	struct record *r = s->r;
+	if (!s->tunnelled || record_has(r, FIELD_inner_src_ip) || !record_has(r, FIELD_src_ip))
+		return;
+	RECORD_SET(r, inner_src_ip, r->src_ip);
+	if (record_has(r, FIELD_dst_ip))
+		RECORD_SET(r, inner_dst_ip, r->dst_ip);
+	if (record_has(r, FIELD_protocol))
+		RECORD_SET(r, inner_protocol, r->protocol);
+	if (record_has(r, FIELD_src_port))
+		RECORD_SET(r, inner_src_port, r->src_port);
+	if (record_has(r, FIELD_dst_port))
+		RECORD_SET(r, inner_dst_port, r->dst_port);
 }

@@ -56,6 +56,7 @@ enum {
 	COUNT_DAMAGED_RECORDS,
 	COUNT_SKIPPED_BYTES,
 	COUNT_BAD_LINES,
+	COUNT_OTHER_LINES,
 	COUNT_UNKNOWN_KEYS,
 	COUNTERS
 };
@@ -86,6 +87,8 @@ static const struct counter counters[COUNTERS] = {
 	[COUNT_SKIPPED_BYTES] = {"skipped_bytes", COUNTER_INFO,
 		"bytes passed over to find a frame"},
 	[COUNT_BAD_LINES] = {"bad_lines", COUNTER_INFO, "malformed JSON lines"},
+	[COUNT_OTHER_LINES] = {"other_lines", COUNTER_INFO,
+		"JSON lines of sFlow's counters, passed over"},
 	[COUNT_UNKNOWN_KEYS] = {"unknown_keys", COUNTER_INFO,
 		"keys of JSON lines that are no field's"},
 };
@@ -122,6 +125,7 @@ static void refresh(void *self)
 	s->counts[COUNT_DAMAGED_RECORDS] = c.stream.lost_records;
 	s->counts[COUNT_SKIPPED_BYTES] = c.stream.skipped_bytes;
 	s->counts[COUNT_BAD_LINES] = c.bad_lines;
+	s->counts[COUNT_OTHER_LINES] = c.other_lines;
 	s->counts[COUNT_UNKNOWN_KEYS] = c.unknown_keys;
 	s->counts[COUNT_RETRIES] = pool_retries(&s->pool);
 }

@@ -21,6 +21,7 @@
 enum {
 	OPT_EXPLAIN = 256,
 	OPT_BY_EXPORTER,
+	OPT_COUNTERS,
 	OPT_INNER,
 	OPT_STREAM_ID,
 	OPT_STATE,
@@ -42,6 +43,7 @@ static const struct opt options[] = {
 	{OPT_EXPLAIN, "explain", NULL, "tell what each datagram holds, byte by byte"},
 	{OPT_BY_EXPORTER, "by-exporter", NULL,
 		"cut a frame where the exporter changes, so that each has records of one"},
+	{OPT_COUNTERS, "counters", NULL, "with -j: write sFlow's counter samples too"},
 	{OPT_INNER, "inner", NULL, "of a sampled packet in a tunnel, take the innermost IP packet"},
 	{OPT_ELEMENTS, "elements", "FILE", "names, types and fields of further elements"},
 	{OPT_EXPORTERS, "exporters", "FILE", "names of exporters, their sampling and quirks"},
@@ -62,7 +64,7 @@ static const struct opt options[] = {
 
 struct config {
 	enum output_form form;
-	bool has_id, by_exporter, inner, scale, split, has_wait_bytes;
+	bool has_id, by_exporter, counters, inner, scale, split, has_wait_bytes;
 	struct stream_id id;
 	uint64_t state_max, exporter_max, wait_bytes, wait_ns, lifetime_ns;
 	const char *stats, *state, *exporters, *elements;
@@ -82,6 +84,7 @@ static int set_option(struct config *c, int id, const char *arg)
 	case 'j': c->form = OUTPUT_JSON; return 0;
 	case OPT_EXPLAIN: c->form = OUTPUT_EXPLAIN; return 0;
 	case OPT_BY_EXPORTER: c->by_exporter = true; return 0;
+	case OPT_COUNTERS: c->counters = true; return 0;
 	case OPT_INNER: c->inner = true; return 0;
 	case OPT_STREAM_ID: c->has_id = true; return parse_stream_id(arg, &c->id);
 	case OPT_ELEMENTS: c->elements = arg; return 0;
@@ -110,7 +113,7 @@ static int configure(struct config *c, int argc, char **argv)
 	struct opts o = {
 		.program = "nfdecode",
 		.usage = "[options] < pcap-stream",
-		.about = "Decodes NetFlow v5, v9 and IPFIX from a pcap stream into flow records.",
+		.about = "Decodes NetFlow, IPFIX and sFlow from a pcap stream into flow records.",
 		.table = options,
 		.count = LEN(options),
 	};
@@ -130,6 +133,10 @@ static int configure(struct config *c, int argc, char **argv)
 	if (o.rest < argc) {
 		log_error("operand \"%s\": none is taken; the pcap stream comes on standard input",
 			argv[o.rest]);
+		return EXIT_USE + 1;
+	}
+	if (c->counters && c->form != OUTPUT_JSON) {
+		log_error("option --counters: only JSON lines have counters, see -j");
 		return EXIT_USE + 1;
 	}
 	if (!c->has_wait_bytes)
@@ -305,6 +312,7 @@ static int start(struct nfdecode *n, const struct config *c)
 		.wait_ns = c->wait_ns,
 		.lifetime_ns = c->lifetime_ns,
 		.inner = c->inner,
+		.counters = c->counters ? output_counters : NULL,
 		.exporters = n->exporters,
 		.scale = c->scale,
 		.split = c->split,

@@ -34,6 +34,7 @@ enum {
 	COUNT_WRITTEN,
 	COUNT_UNWRITTEN,
 	COUNT_OPTION_RECORDS,
+	COUNT_COUNTER_SAMPLES,
 	COUNT_TEMPLATES,
 	COUNT_EXPORTERS,
 	COUNT_EVICTED,
@@ -74,6 +75,9 @@ void output_close(struct output *o);
 
 /* A decode_emit. */
 void output_record(void *ctx, const struct record *r);
+
+/* A decode_counters, for OUTPUT_JSON: a line of its own, with "type":"counters" in front. */
+void output_counters(void *ctx, const struct record *head, struct cursor records, uint32_t n);
 
 /* Text for OUTPUT_EXPLAIN. */
 void output_text(struct output *o, const char *fmt, ...) PRINTF_LIKE(2, 3);

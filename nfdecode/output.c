@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lib/err.h"
+#include "lib/sflow_counters.h"
 
 #define LINES_FULL (256 * 1024)
 #define LINES_CAP  (LINES_FULL + JSONL_LINE_MAX)
@@ -94,6 +95,30 @@ void output_record(void *ctx, const struct record *r)
 		put_line(o, r);
 	else
 		o->written++; /* the trace has told it already */
+	if (!o->first_ns)
+		o->first_ns = o->now_ns;
+}
+
+/* The room left is that of the longest line, and a sample's octets are at most those of a datagram.
+ */
+_Static_assert(SFLOW_COUNTERS_ROOM(65536) + 65536 < JSONL_LINE_MAX, "a counter sample is a line");
+
+void output_counters(void *ctx, const struct record *head, struct cursor records, uint32_t n)
+{
+	static const char type[] = "{\"type\":\"counters\",", counters[] = ",\"counters\":";
+	struct output *o = ctx;
+	char *line = o->lines + o->used, *end = line + sizeof type - 1;
+	/* the head's own { takes the place of the comma, which is then put back */
+	size_t len = jsonl_write(head, end - 1, JSONL_LINE_MAX / 2);
+	memcpy(line, type, sizeof type - 1);
+	end += len - 1 - 2; /* without } and newline */
+	memcpy(end, counters, sizeof counters - 1);
+	end = sflow_counters_json(records, n, end + sizeof counters - 1);
+	*end++ = '}';
+	*end++ = '\n';
+	o->used = (size_t)(end - o->lines);
+	if (o->used >= LINES_FULL)
+		write_lines(o);
 	if (!o->first_ns)
 		o->first_ns = o->now_ns;
 }

@@ -38,6 +38,7 @@ static const struct counter counters[COUNTERS] = {
 	[COUNT_WRITTEN] = {"written", COUNTER_MADE, "flow records written out"},
 	[COUNT_UNWRITTEN] = {"unwritten", COUNTER_PENDING, "flow records that wait to be written"},
 	[COUNT_OPTION_RECORDS] = {"option_records", COUNTER_INFO, "option records decoded"},
+	[COUNT_COUNTER_SAMPLES] = {"counter_samples", COUNTER_INFO, "counter samples of sFlow"},
 	[COUNT_TEMPLATES] = {"templates", COUNTER_GAUGE, "templates held"},
 	[COUNT_EXPORTERS] = {"exporters", COUNTER_GAUGE, "exporters held"},
 	[COUNT_EVICTED] = {"evicted", COUNTER_INFO, "domains forgotten for want of room"},
@@ -84,6 +85,7 @@ void report_refresh(struct nfdecode *n)
 	counts[COUNT_UNWRITTEN] =
 		c->flows > counts[COUNT_WRITTEN] ? c->flows - counts[COUNT_WRITTEN] : 0;
 	counts[COUNT_OPTION_RECORDS] = c->option_records;
+	counts[COUNT_COUNTER_SAMPLES] = c->counter_samples;
 	counts[COUNT_TEMPLATES] = usage.templates;
 	counts[COUNT_EXPORTERS] = usage.exporters;
 	counts[COUNT_EVICTED] = usage.evicted;

@@ -31,7 +31,7 @@ BEGIN {
 	border("nfsink-[a-z]*/.*", protocols, "a sink knows no protocol")
 	border("(lib|goflow|nfdecode|nfctl|nfsink-[a-z]*)/.*", "pcap(/pcap)?\\.h", "only nfrecv uses libpcap")
 	border("(lib|goflow|nfrecv|nfdecode|nfctl)/.*", "sqlite3\\.h", "only nfsink-sqlite uses SQLite")
-	border("(lib/[^e][a-z0-9_]*\\.[ch]|nf[a-z-]*/.*)", "yaml\\.h", "only goflow, and the files about exporters and elements, are YAML")
+	border("(lib/[^ey][a-z0-9_]*\\.[ch]|nf[a-z-]*/.*)", "yaml\\.h", "only goflow and lib/yamlread read YAML")
 }
 
 /^[ \t]*#[ \t]*include[ \t]*["<]/ {

@@ -11,7 +11,8 @@ setup() {
 full() {
 	(umask 077 && echo correct-horse >password)
 	echo '192.0.2.1: {name: edge-1, sampling: 1000}' >exporters.yml
-	sed -E "s/#([A-Za-z_.]+:)/\1/; s,/etc/goflow/sql-password,$PWD/password,; s,/etc/goflow/exporters,$PWD/exporters,
+	echo 'elements: [{pen: 12345, id: 7, name: acmeUser, type: string, field: user_name}]' >elements.yml
+	sed -E "s/#([A-Za-z_.]+:)/\1/; s,/etc/goflow/sql-password,$PWD/password,; s,/etc/goflow/(exporters|elements),$PWD/\1,
 		s/((SQL|SASL)_PASSWORD|api_token): .*/\1: correct-horse/" "$GOFLOW_ROOT/config_example.yml"
 }
 
@@ -65,7 +66,7 @@ says() {
 	same "$GOFLOW_ROOT/config_example.yml: ok, 5 backends, 3 frontends" "$output"
 	full >full.yml
 	goflow check-config -c full.yml 2>warnings
-	same 4 "$(wc -l <warnings)" "$(cat warnings)" # secrets, and a file that is not read yet
+	same 3 "$(wc -l <warnings)" "$(cat warnings)" # secrets
 	# what stands there as a default is one
 	goflow check-config -j -c "$GOFLOW_ROOT/config_example.yml" | jq -S '[paths(has("value")?) as $p |
 		getpath($p) | select(.from == "default") | {path: ($p | join(".")), value}]' >defaults
@@ -264,6 +265,22 @@ says() {
 	same 78 "$status"
 	says "error goflow: c.yml:10:12: exporters: $PWD/exporters.yml: No such file or directory"
 	echo '192.0.2.1: {sampling: 1000}' >exporters.yml
+	check c.yml
+	same 0 "$status" "$output"
+}
+
+@test "the file of elements is read too, and what is wrong with it is said at the key that names it" {
+	kafka 'KAFKA_SERVER: k:9092' 'KAFKA_TOPIC: flows' >c.yml
+	echo "elements: $PWD/elements.yml" >>c.yml
+	echo 'elements: [{pen: 1, id: 1, name: a, type: text}]' >elements.yml
+	check c.yml
+	same 78 "$status"
+	says "error goflow: c.yml:10:11: elements: $PWD/elements.yml:1:43: type: found \"text\", expected a type of RFC 7012, as unsigned32, string, octetArray, ipv4Address or dateTimeMilliseconds"
+	rm elements.yml
+	check c.yml
+	same 78 "$status"
+	says "error goflow: c.yml:10:11: elements: $PWD/elements.yml: No such file or directory"
+	echo 'elements: [{pen: 1, id: 1, name: a, type: string}]' >elements.yml
 	check c.yml
 	same 0 "$status" "$output"
 }

@@ -18,15 +18,24 @@ setup() { daemon_setup; }
 	grep -q 'totals pipeline=netflow backend=local records=3000 stored=3000 lost=0 not_read=0' err
 }
 
-@test "goflow: the file of exporters names them in the records" {
+@test "goflow: the file of exporters names them in the records, and a reload takes what has changed in it" {
 	one_backend
 	echo "exporters: $PWD/exporters.yml" >>config.yml
 	echo '127.0.0.0/8: {name: edge-1, sampling: 1000}' >exporters.yml
 	daemon -c config.yml
 	load_flows 300
 	wait_for 10 stored 300
+	echo '127.0.0.0/8: {name: edge-one, sampling: 1000}' >exporters.yml
+	kill -HUP "$goflow"
+	wait_for 10 grep -q 'the new configuration is taken' err
+	load_flows 600
+	wait_for 10 stored 900
+	echo '127.0.0.0/8: {name: }' >exporters.yml
+	kill -HUP "$goflow"
+	wait_for 10 grep -q 'exporters.yml:1:.*found nothing, expected a name' err
+	wait_for 10 grep -q 'is not taken' err
 	drained
-	same "edge-1|300" "$(sqlite3 flows.sqlite 'SELECT exporter_name, count(*) FROM goflow_records GROUP BY 1')"
+	same "edge-1|300 edge-one|600" "$(sqlite3 flows.sqlite 'SELECT exporter_name, count(*) FROM goflow_records GROUP BY 1' | paste -sd ' ')"
 }
 
 @test "goflow: inner makes the innermost packet of a tunnel the flow" {
@@ -42,6 +51,26 @@ setup() { daemon_setup; }
 	END
 	goflow -c config.yml 2>err
 	same "192.0.2.1|80|6" "$(sqlite3 flows.sqlite 'SELECT src_ip, in_bytes, protocol FROM goflow_records')"
+}
+
+@test "goflow: elements of one's own fill the fields that their file says" {
+	python3 "$TOOLS/craft.py" own-elements >own.pcap
+	cat >config.yml <<-END
+		api: 127.0.0.1:$api
+		elements: $PWD/elements.yml
+		backends:
+		  local: {type: sqlite, config: {file: flows.sqlite}}
+		frontends:
+		  old: {type: pcap, config: {file: $PWD/own.pcap}, backend: local}
+	END
+	cat >elements.yml <<-END
+		elements:
+		  - {pen: 12345, id: 1, name: acmeCount, type: unsigned32}
+		  - {pen: 12345, id: 2, name: acmeUser, type: string, field: user_name}
+	END
+	run goflow -c config.yml
+	[ "$status" -eq 0 ] || fail "$output"
+	same "alice" "$(sqlite3 flows.sqlite 'SELECT user_name FROM goflow_records')"
 }
 
 @test "goflow: what was received when it is told to end is stored before it ends" {

@@ -125,6 +125,11 @@ rate='"\(.sampling_rate) \(.sampling_source)"'
 	gives nat-by-times '{"nat-by-times":2}' '"\(.nat_event) \(.nat_subscriber)"' '1 LSN-Host@10.0.0.1' '2 LSN-Host@10.0.0.1'
 }
 
+@test "quirks: sFlow with MAC addresses that are not padded, and samples that are longer than their records" {
+	gives unpadded-mac '{"unpadded-mac":1}' '"\(.src_mac) \(.dst_mac) \(.ether_type) \(.in_bytes)"' "02:00:00:00:00:01 02:00:00:00:00:02 2048 90"
+	gives long-sample '{"long-sample":1}' '"\(.src_vlan) \(.dst_vlan)"' "30 40"
+}
+
 @test "quirks: nfctl shows those that were met and those that the file has, with the exporter's name" {
 	file <<<'192.0.2.1: {name: edge-1, quirks: [out-is-reverse]}'
 	decoded little-endian-sampling "${options[@]}"

@@ -16,6 +16,23 @@ sflow() {
 	nfdecode -j "$@" <sflow.pcap >lines 2>err
 }
 
+flows() { [ "$(nfctl --socket stats.sock exporters --json 2>/dev/null | jq '.exporters[0].flows')" = "$1" ]; }
+
+# served FLOWS [OPTION...]: the same, and what nfctl tells of exporters once there are so many flows, in ./told
+served() {
+	local expected=$1
+	shift
+	python3 "$TOOLS/sflow.py" >sflow.pcap
+	mkfifo in
+	exec 7<>in
+	background nfdecode --stats stats.sock "$@" <in >out 2>err 7>&-
+	cat sflow.pcap >&7
+	wait_for 10 flows "$expected"
+	nfctl --socket stats.sock exporters --json >told
+	exec 7>&-
+	wait "$pid"
+}
+
 # packet RECORD...: a flow sample with these records, as JSON: of interface 3 to 4, 1 in 512
 packet() {
 	local IFS=,
@@ -117,6 +134,98 @@ RAW="[1,1,118,4,{\"data\":\"$FRAME\"}]"
 	is '[.outer_src_ip, .outer_dst_ip, .outer_protocol]' '["192.0.2.20","192.0.2.21",47]'
 }
 
+@test "sFlow: the sampled header comes first wherever it stands among the records" {
+	local ip4='[3,76,17,{"hex":"0a000003"},{"hex":"0a000004"},1000,2000,0,8]'
+	datagram "$(packet "$ip4" '[1023,100,47,{"hex":"c0000214"},{"hex":"c0000215"},0,0,0,0]' "$RAW")" | sflow
+	is '[.src_ip, .src_port, .protocol, .in_bytes, .outer_src_ip]' '["10.0.0.1",1234,6,118,"192.0.2.20"]'
+	is '[.inner_src_ip, .inner_dst_ip, .inner_protocol, .inner_src_port, .inner_dst_port]' '["10.0.0.1","10.0.0.2",6,1234,80]'
+	# of several the first
+	datagram "$(packet "$RAW" "[1,11,70,0,{\"data\":\"${IPV4}0a0000090a000008$TCP\"}]")" | sflow
+	is '[.src_ip, .in_bytes]' '["10.0.0.1",118]'
+}
+
+@test "sFlow: a sampled header that is shorter than it says gives what is there" {
+	datagram "$(packet "[1,1,118,4,128,{\"hex\":\"$FRAME\"}]")" | sflow
+	is '[.src_ip, .dst_port, .tcp_flags]' '["10.0.0.1",80,16]'
+	datagram "$(packet '[1,1,118,4,128]')" | sflow
+	is '[.src_ip, .in_bytes]' '[null,118]'
+}
+
+@test "sFlow: headers of PPP, with and without its address, control and upper half" {
+	for front in ff030021 0021 ff0321 21; do
+		for protocol in 7 14; do
+			datagram "$(packet "[1,$protocol,106,0,{\"data\":\"$front${IPV4}0a0000010a000002$TCP\"}]")" | sflow
+			is '[.src_ip, .dst_port, .in_bytes]' '["10.0.0.1",80,106]'
+		done
+	done
+	datagram "$(packet '[1,7,106,0,{"data":"ff03"}]')" "$(packet '[1,7,106,0,{"data":"c021"}]')" | sflow
+	same '106 106' "$(jq -r .in_bytes lines | paste -sd ' ')"
+}
+
+@test "sFlow: the data source is the observation point, and an interface tells the direction" {
+	datagram "$(packet "$RAW")" | sflow
+	is '[.obs_point, .direction]' '[3,0]'
+	datagram "{\"format\":1,\"head\":[1,4,512,9000,0,3,4],\"records\":[$RAW]}" | sflow
+	is '[.obs_point, .direction]' '[4,1]'
+	datagram "{\"format\":1,\"head\":[1,3,512,9000,0,3,3],\"records\":[$RAW]}" | sflow
+	is '[.obs_point, .direction]' '[3,null]'
+	# VLAN 3, entPhysicalEntry 3
+	datagram "{\"format\":1,\"head\":[1,16777219,512,9000,0,3,4],\"records\":[$RAW]}" | sflow
+	is '[.obs_point, .direction]' '[4294967299,null]'
+	datagram "{\"format\":3,\"head\":[1,2,3,512,9000,0,0,3,0,4],\"records\":[$RAW]}" | sflow
+	is '[.obs_point, .direction]' '[8589934595,null]'
+	datagram "{\"format\":3,\"head\":[1,0,70000,512,9000,0,0,3,0,70000],\"records\":[$RAW]}" | sflow
+	is '[.obs_point, .direction]' '[70000,1]'
+}
+
+@test "sFlow: VLAN tags that were stripped stand before the one in the frame, and behind what the switch says" {
+	local tagged="[1,1,118,4,{\"data\":\"${ETHERNET}810060640800${IPV4}0a0000010a000002${TCP}\"}]"
+	datagram "$(packet '[1012,1,2291178188]' "$tagged")" | sflow
+	is '[.src_vlan, .src_cvlan, .vlan_priority]' '[2764,100,4]'
+	datagram "$(packet '[1012,3,2291138592,2164260865,2164260866]' "$tagged")" | sflow
+	is '[.src_vlan, .src_cvlan]' '[32,1]'
+	datagram "$(packet '[1001,30,2,40,0]' '[1012,1,2291138592]' "$tagged")" | sflow
+	is '[.src_vlan, .src_cvlan, .vlan_priority]' '[30,null,3]'
+}
+
+@test "sFlow: tunnels of layer 2, 802.11, queues and delays, time stamps" {
+	datagram "$(packet '[1021,90,{"hex":"020000000003"},{"hex":"020000000004"},2048]' '[1022,90,{"hex":"020000000005"},{"hex":"020000000006"},2048]' "$RAW")" | sflow
+	is '[.post_src_mac, .post_dst_mac, .src_mac]' '["02:00:00:00:00:03","02:00:00:00:00:04","02:00:00:00:00:01"]'
+	datagram "$(packet '[1014,{"text":"guests"},{"hex":"020000000003"},4,36,0,54000000,0,0,0]')" | sflow
+	is .wlan_ssid '"guests"'
+	datagram "$(packet '[1036,7]' '[1040,150000]' '[1039,4200000000]' "$RAW")" | sflow
+	is '[.egress_queue, .queue_depth, .transit_delay]' '[7,150000,4200000000]'
+	datagram "$(packet "[1043,$((1700000000123456789 >> 32)),$((1700000000123456789 & 4294967295))]" "$RAW")" | sflow
+	is '[.event_time, .last_switched, .time_source]' '["2023-11-14T22:13:20.123456789Z","2023-11-14T22:13:20.123456789Z","event_time"]'
+}
+
+@test "sFlow: dropped packets with the names that the exporter has for why" {
+	dropped() { datagram "{\"format\":5,\"head\":[1,0,3,0,3,0,$1],\"records\":[$2]}" | sflow; }
+	dropped 258 '[1041,{"text":"acl_drops"},{"text":"ingress_flow_action_drop"}]'
+	is '[.drop_name, .fwd_status, .direction, .obs_point]' '["ingress_flow_action_drop",130,0,3]'
+	dropped 335 '[1042,{"text":"ip_rpfilter"}],[1038,{"text":"ip_rcv_finish_core"}]'
+	is '[.drop_name, .fwd_status, .drop_reason]' '["ip_rpfilter",140,335]'
+	dropped 70000 '[1038,{"text":"ip_rcv"}]'
+	is '[.drop_name, .fwd_status, .drop_reason]' '["ip_rcv",128,null]'
+}
+
+@test "sFlow: what an application did is not a packet" {
+	datagram "$(packet '[2206,1,1001,{"text":"/"},{"text":"example.org"}]')" | sflow
+	is '[.in_pkts, .in_bytes, .sampling_rate]' '[null,null,512]'
+}
+
+@test "sFlow: records that are not known stay with the flow record, up to 64" {
+	datagram "$(packet '[5000,1]' '[1005,1,{"text":"/"},{"text":"h"}]' '[5000,2]' "$RAW" '[4097,3]' '[5000]')" "$(packet "$RAW")" | sflow
+	same '{"sflow1:id904":[{"hex":"00000001"},{"hex":"00000002"},{"hex":""}],"sflow0:id1005":{"hex":"00000001000000012f0000000000000168000000"},"sflow1:id1":{"hex":"00000003"}}' \
+		"$(head -n 1 lines | jq -c .extra)"
+	same null "$(tail -n 1 lines | jq -c .extra)"
+	nfdecode <sflow.pcap 2>/dev/null | reframe -j | reframe | reframe -j >again
+	cmp lines again
+	# shellcheck disable=SC2046
+	datagram "$(packet $(for i in {1..70}; do echo "[$((5000 + i)),$i]"; done) "$RAW")" | sflow
+	is '[(.extra | length), .in_bytes]' '[64,118]'
+}
+
 @test "sFlow: a path and communities that are too long end in ... and not within a number" {
 	python3 - >many.json <<-'END'
 		import json
@@ -159,16 +268,8 @@ RAW="[1,1,118,4,{\"data\":\"$FRAME\"}]"
 	for seq in 1 2 5 6; do
 		datagram "$(packet "$RAW")" "$(packet "$RAW")" | sed "s/^{/{\"seq\":$seq,/"
 		datagram "$(packet "$RAW")" | sed "s/^{/{\"seq\":$((100 + seq)),\"sub\":1,/"
-	done | python3 "$TOOLS/sflow.py" >sflow.pcap
-	mkfifo in
-	exec 7<>in
-	background nfdecode --stats stats.sock <in >out 2>err 7>&-
-	cat sflow.pcap >&7
-	seen() { [ "$(nfctl --socket stats.sock exporters --json 2>/dev/null | jq '.exporters[0].flows')" = 12 ]; }
-	wait_for 10 seen
-	same '[[105],4,6]' "$(nfctl --socket stats.sock exporters --json | jq -c '.exporters[0] | [.versions, .lost_datagrams, .lost_records]')"
-	exec 7>&-
-	wait "$pid"
+	done | served 12
+	same '[[105],4,6]' "$(jq -c '.exporters[0] | [.versions, .lost_datagrams, .lost_records]' told)"
 }
 
 @test "sFlow: --explain tells each value of each record with its offset" {
@@ -186,4 +287,49 @@ RAW="[1,1,118,4,{\"data\":\"$FRAME\"}]"
 	is '[.exporter_name, .in_if_name, .out_if_name, .in_bytes_scaled, .in_pkts_scaled]' '["leaf1","xe-0/0/3",null,60416,512]'
 	nfdecode --exporters exporters.yml --scale <sflow.pcap 2>/dev/null | reframe -j >again
 	cmp lines again
+}
+
+# a sample of counters: of interface 3, whose unknown protocols are not counted, and of a host
+COUNTERS='{"format":2,"head":[9,3],"records":[[1,3,6,0,1000000000,1,3,1,5,10,20,30,4,5,4294967295,4294967295,4294967295,11,21,31,6,7,0],[2,1,2,3],[2003,1,2]]}'
+
+@test "sFlow: counter samples are passed over and counted, or lines of their own with --counters" {
+	datagram "$COUNTERS" "$(packet "$RAW")" '{"format":4,"head":[9,0,70000],"records":[[1001,100,200,4294967295,0,4096,0,1024]]}' | sflow
+	same 1 "$(wc -l <lines)"
+	same '1 2 1' "$(for c in decoded counter_samples written; do total err "$c"; done | paste -sd ' ')"
+	nfdecode -j --counters <sflow.pcap >lines 2>err
+	same '"counters" null "counters"' "$(jq -c .type lines | paste -sd ' ')"
+	same '1 2 1' "$(for c in decoded counter_samples written; do total err "$c"; done | paste -sd ' ')"
+	same '["192.0.2.7",105,0,3]' "$(jq -c 'select(.type) | [.agent, .version, .obs_domain, .obs_point]' lines | head -n 1)"
+	jq -c 'select(.type) | .counters' lines >counters
+	same '[3,1000000000,4294967301,10,null,null,7]' \
+		"$(jq -c '.if_counters | select(.) | [.ifIndex, .ifSpeed, .ifInOctets, .ifInUcastPkts, .ifInUnknownProtos, .ifOutOctets, .ifOutErrors]' counters)"
+	same '[{"dot3StatsAlignmentErrors":1,"dot3StatsFCSErrors":2,"dot3StatsSingleCollisionFrames":3},"0000000100000002"]' \
+		"$(jq -c 'select(.if_counters) | [.ethernet_counters, ."0:2003"]' counters)"
+	same '{"processor":{"5s_cpu":100,"1m_cpu":200,"total_memory":4096,"free_memory":1024}}' "$(tail -n 1 counters)"
+}
+
+@test "sFlow: lines of counters are no flow records, and asked for where there are no lines they are refused" {
+	datagram "$COUNTERS" "$(packet "$RAW")" | sflow --counters
+	nfsink-sqlite -d flows.sqlite <lines 2>err
+	same '1 1' "$(total err stored) $(total err other_lines)"
+	nfjson <lines >flows 2>err
+	same 118 "$(jq .in_bytes flows)"
+	run nfdecode --counters <sflow.pcap
+	same 64 "$status"
+}
+
+@test "sFlow: counters that are cut, or tell of more than there is" {
+	datagram '{"format":2,"head":[9,3],"records":[[1,3,6]]}' '{"format":2,"hex":"000000090000000300000009"}' \
+		'{"format":2,"hex":"0000000900000003000000090000000100000fff"}' '{"format":2,"hex":"00000009"}' | sflow --counters
+	same '{"if_counters":{"ifIndex":3,"ifType":6}} {} {}' "$(jq -c .counters lines | paste -sd ' ')"
+	same 4 "$(total err counter_samples)"
+}
+
+@test "sFlow: sequence numbers are kept between runs" {
+	for seq in 1 2 5 6; do
+		datagram "$(packet "$RAW")" | sed "s/^{/{\"seq\":$seq,/"
+	done >datagrams
+	head -n 2 datagrams | sflow --state state
+	tail -n 2 datagrams | served 2 --state state
+	same '[2,2]' "$(jq -c '.exporters[0] | [.lost_datagrams, .lost_records]' told)"
 }

@@ -6,6 +6,7 @@
 
 #include "lib/decode.h"
 #include "lib/jsonl.h"
+#include "lib/sflow_counters.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,6 +27,19 @@ static void emit(void *ctx, const struct record *r)
 		abort();
 }
 
+static void count(void *ctx, const struct record *head, struct cursor records, uint32_t n)
+{
+	size_t room = SFLOW_COUNTERS_ROOM(cursor_left(&records));
+	char *text = malloc(room);
+	(void)ctx;
+	if (!text)
+		return;
+	if (!record_has(head, FIELD_exporter) ||
+		sflow_counters_json(records, n, text) > text + room)
+		abort();
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct out out;
@@ -33,7 +47,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.exporter_max = 24 * 1024,
 		.wait_max = 8 * 1024,
 		.wait_ns = 3 * NS_PER_S,
-		.seed = 1};
+		.inner = size % 2,
+		.split = size / 2 % 2,
+		.scale = size / 4 % 2,
+		.seed = 1,
+		.counters = count};
 	struct decoder *d = decoder_new(&config, emit, &out);
 	uint64_t now = 1700000000 * NS_PER_S, datagrams = 0;
 	if (!d)

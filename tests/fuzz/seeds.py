@@ -3,6 +3,7 @@
 
     tests/fuzz/seeds.py    from the root of the sources, with the programs on PATH
 """
+import json
 import pathlib
 import struct
 import subprocess
@@ -53,6 +54,31 @@ for case in "interface-domains", "application-names", "sampling-interfaces":
         run("nfdecode", "--state", str(state), data=run(sys.executable, str(tools / "craft.py"), case))
         save("state", case, state.read_bytes())
 
+SFLOW = [  # datagrams for sflow.py
+    {"samples": [{"format": 1, "head": [1, 3, 512, 9000, 0, 3, 4], "records": [
+        [1001, 30, 2, 40, 0],
+        [1002, "192.0.2.9", 24, 25],
+        [1003, "2001:db8::9", 1, 2, 3, 2, 2, 2, 65000, 65001, 1, 1, 65010, 2, 4259840100, 65536, 150],
+        [1, 1, 118, 4, {"data": "020000000002020000000001810060640800450000640001400040060000"
+                                "0a0000010a00000204d20050000000010000000250100200"}]]},
+                 {"format": 2, "head": [1, 3], "records": [[1, 3, 6, 0, 1000000000, 1, 3] + [0] * 15]}]},
+    {"agent": "2001:db8::7", "samples": [
+        {"format": 3, "head": [1, 0, 70000, 512, 9000, 0, 0, 3, 1, 258], "records": [
+            [2, 90, {"hex": "020000000003"}, {"hex": "020000000004"}, 34525],
+            [4, 80, 17, {"hex": "20010db8000000000000000000000001"}, {"hex": "20010db8000000000000000000000002"}, 53, 54, 0, 1],
+            [1004, 106, {"text": "anna"}, 106, {"text": "bob the 2nd"}],
+            [1006, "192.0.2.9", 2, 98308160, 65856, 1, 98312000],
+            [1007, "192.0.2.10", "2001:db8::11"], [1020, 4000, 4001]]},
+        {"format": 5, "head": [1, 0, 3, 0, 3, 0, 260], "longer": 4, "records": [
+            [1, 7, 106, 0, {"data": "ff030021450000640001400040060000"}],
+            [1023, 100, 47, {"hex": "c0000214"}, {"hex": "c0000215"}, 0, 0, 0, 0], [1030, 5000],
+            [1012, 2, 2291138592, 2164260865], [1041, {"text": "acl_drops"}, {"text": "acl"}],
+            [1014, {"text": "guests"}, {"hex": "020000000003"}, 4], [1043, 395812000, 1]]}]},
+]
+lines = "".join(json.dumps(d) + "\n" for d in SFLOW).encode()
+datagrams = [f[28:] for f in packets(run(sys.executable, str(tools / "sflow.py"), data=lines))[1]]
+save("decode", "sflow", b"".join(struct.pack(">HBB", len(d), 1, 1) + d for d in datagrams))
+
 for form in "le-us", "le-ns", "be-us", "be-ns":
     save("pcapio", form, run(sys.executable, str(tools / "exports.py"), form, "2"))
 save("stream", "three-records",
@@ -80,6 +106,14 @@ TUNNELS = {  # what a packet begins with (the order of dissect.h), and the packe
 }
 for name, (link, packet) in TUNNELS.items():
     save("dissect", name, bytes([link]) + bytes.fromhex(packet))
+RECORDS = {
+    "section-frame": ("312=0064", "409=0000", "315/v=" + TUNNELS["vxlan"][1]),
+    "section-padded": ("410=0040", "313/128=" + TUNNELS["srv6"][1], "4=11", "314/v=" + TUNNELS["transport"][1]),
+    "nested": ("27=" + "00" * 16, "4=04", "7=0000", "8=c0000201", "4=06", "7=01bb", "371/v=61"),
+}
+for name, elements in RECORDS.items():
+    datagram = packets(run(sys.executable, str(tools / "sections.py"), *elements))[1][0][28:]
+    save("decode", name, struct.pack(">HBB", len(datagram), 1, 1) + datagram)
 
 with tempfile.TemporaryDirectory() as folder:
     for kind in "ether", "vlan", "qinq", "raw", "null", "loop", "sll", "sll2", "fragments", "overlapping":

@@ -439,15 +439,15 @@ def initiator_counters(e):
 
 
 def enterprise(template_id, *fields):
-    """A set with one template of fields of (id, length) or (id, length, enterprise)."""
-    specifiers = b"".join(struct.pack(">HH", *f) if len(f) == 2 else struct.pack(">HHI", f[0] | 0x8000, *f[1:]) for f in fields)
+    """A set with one template of IPFIX, whose fields are (pen, id, length)."""
+    specifiers = b"".join(struct.pack(">HHI", 0x8000 | i, n, pen) if pen else struct.pack(">HH", i, n) for pen, i, n in fields)
     return a_set(2, struct.pack(">HH", template_id, len(fields)) + specifiers)
 
 
 def forwarding_exception(e):
     """Two packets by Juniper's commonPropertiesId (Q38): one that was forwarded, one that was not."""
     rows = struct.pack(">4sH4sH", bytes((10, 0, 0, 1)), 2 << 10, bytes((10, 0, 0, 2)), 2 << 10 | 194)
-    e.ipfix(enterprise(256, (8, 4), (137, 2, 2636)), a_set(256, rows))
+    e.ipfix(enterprise(256, (0, 8, 4), (2636, 137, 2)), a_set(256, rows))
 
 
 def nat_by_times(e):
@@ -455,7 +455,42 @@ def nat_by_times(e):
     subscriber = b"LSN-Host@10.0.0.1"
     for template_id, time in (256, 152), (257, 153):
         row = struct.pack(">QB", EXPORTED * 1000, len(subscriber)) + subscriber
-        e.ipfix(enterprise(template_id, (time, 8), (93, 65535, 637)), a_set(template_id, row))
+        e.ipfix(enterprise(template_id, (0, time, 8), (637, 93, 65535)), a_set(template_id, row))
+
+
+def sflow(e, record, behind=b""):
+    """An sFlow datagram with one flow sample of one record, and what the sample holds behind that."""
+    sample = b"".join(number(n) for n in (1, 3, 512, 9000, 0, 3, 4, 1)) + record + behind
+    head = (5, 1, 0xc0000207, 0, 1, 5000, 1, 1, len(sample))
+    e.send(b"".join(number(n) for n in head) + sample)
+
+
+def unpadded_mac(e):
+    """MAC addresses in sFlow as long as they are, without the padding to four octets."""
+    macs = bytes((2, 0, 0, 0, 0, 1)) + bytes((2, 0, 0, 0, 0, 2))
+    sflow(e, number(2) + number(20) + number(90) + macs + number(0x800))
+
+
+def long_sample(e):
+    """Four octets behind the last record of a sample of sFlow."""
+    sflow(e, number(1001) + number(16) + number(30) + number(0) + number(40) + number(0), number(0))
+
+
+def own_elements(e):
+    """Elements of an enterprise that nobody knows: a number, a name, an address, a MAC, a time, flags, and 351."""
+    fields = ((0, 8, 4), (12345, 1, 4), (12345, 2, 65535), (12345, 3, 4), (12345, 4, 16), (12345, 5, 6), (12345, 6, 8),
+              (12345, 7, 12), (0, 351, 8))
+    row = (bytes((10, 0, 0, 1)) + number(77) + bytes((5,)) + b"alice" + bytes((192, 0, 2, 9)) +
+           ipaddress.ip_address("2001:db8::9").packed + bytes(range(1, 7)) + number(EXPORTED * 1000 + 250, 8) +
+           number(0x0123456789ABCDEF0011AA55, 12) + number(0x0100000000000123, 8))
+    e.ipfix(enterprise(256, *fields), a_set(256, row))
+
+
+def reduced_elements(e):
+    """One element by 8, 2 and 1 octets, then a variable one of 0 and 3: by five templates."""
+    for n, (length, value) in enumerate(((8, number(0x0102, 8)), (2, number(0x0102, 2)), (1, number(2, 1)))):
+        e.ipfix(enterprise(256 + n, (12345, 8, length)), a_set(256 + n, value), sequence=n)
+    e.ipfix(enterprise(260, (12345, 8, 65535), (0, 4, 1)), a_set(260, b"\0\6" + b"\3\0\1\2\6"), sequence=3)
 
 
 def main():

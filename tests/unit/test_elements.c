@@ -162,8 +162,8 @@ static void test_known_elements(void **state)
 	}
 }
 
-/* The registry of IANA, revision of August 2026: its ids from 1 to 533, but those that it leaves to NetFlow v9
- * or has no longer, are known, and none behind them. */
+/* The registry of IANA, revision of August 2026: its ids from 1 to 533, but those that it leaves to
+ * NetFlow v9 or has no longer, are known, and none behind them. */
 static void test_iana_whole(void **state)
 {
 	static const struct {
@@ -210,24 +210,34 @@ static void test_unknown_elements(void **state)
 		const char *name;
 	} unknown[] = {{0, 0, "en0:id0"}, {0, 32767, "en0:id32767"},
 		{PEN_REVERSE, 32767, "en29305:id32767"}, {6871, 32767, "en6871:id32767"},
-		{UINT32_MAX, UINT16_MAX, "en4294967295:id65535"}};
+		{UINT32_MAX, UINT16_MAX, "en4294967295:id65535"},
+		{PEN_SFLOW - 1, 1, "en4292870143:id1"}, {PEN_SFLOW, 1, "sflow0:id1"},
+		{PEN_SFLOW + 0xfffff, 4095, "sflow1048575:id4095"},
+		{PEN_SFLOW + 0xfffff, 4096, "en4293918719:id4096"},
+		{PEN_SFLOW + 0x100000, 1, "en4293918720:id1"}};
 	(void)state;
 	for (size_t i = 0; i < LEN(unknown); i++) {
 		char name[ELEMENT_NAME_MAX];
+		uint32_t pen;
+		uint16_t id;
 		assert_null(element_find(unknown[i].pen, unknown[i].id));
 		element_name(unknown[i].pen, unknown[i].id, name);
 		assert_string_equal(name, unknown[i].name);
+		assert_int_equal(element_by_name(name, strlen(name), &pen, &id), 0);
+		assert_int_equal(pen, unknown[i].pen);
+		assert_int_equal(id, unknown[i].id);
 	}
 }
 
 static void test_no_names(void **state)
 {
 	static const char *const bad[] = {"", "e", "en", "en:id", "en1", "en1:", "en1:id", "en:id1",
-		"en01:id1", "en1:id01", "en1:id00", "en1:id65536", "en4294967296:id1", "en1:id1x",
-		"en-1:id1", "en1:id-1", "en1:ie1", "EN1:id1", "en99999999999999999999:id1",
-		"octetdeltacount", "octetDeltaCoun", "octetDeltaCount ", "OctetDeltaCount",
-		"reverse", "reverseNothing", "reverseoctetDeltaCount",
-		"reverseReverseOctetDeltaCount", "v9OctetDeltaCount", "v9", "fw_event"};
+		"en01:id1", "en1:id01", "en1:id00", "en1:id65536", "sflow1048576:id1",
+		"sflow1:id4096", "sflow:id1", "en4294967296:id1", "en1:id1x", "en-1:id1",
+		"en1:id-1", "en1:ie1", "EN1:id1", "en99999999999999999999:id1", "octetdeltacount",
+		"octetDeltaCoun", "octetDeltaCount ", "OctetDeltaCount", "reverse",
+		"reverseNothing", "reverseoctetDeltaCount", "reverseReverseOctetDeltaCount",
+		"v9OctetDeltaCount", "v9", "fw_event"};
 	(void)state;
 	for (size_t i = 0; i < LEN(bad); i++) {
 		uint32_t pen;

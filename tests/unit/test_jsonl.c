@@ -409,6 +409,18 @@ static void test_keys_that_are_no_fields(void **state)
 	assert_int_equal(record.extra_count, 1);
 }
 
+static void test_lines_of_other_types(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("{\"type\":\"counters\",\"obs_point\":3}"), ERR_OTHER_RECORD);
+	assert_int_equal(read_text("{\"obs_point\":3,\"type\":\"counters\"}"), ERR_OTHER_RECORD);
+	assert_int_equal(unknown, 0);
+	assert_int_equal(read_text("{\"type\":\"counter\",\"obs_point\":3}"), 0);
+	assert_int_equal(read_text("{\"type\":[\"counters\"],\"obs_point\":3}"), 0);
+	assert_int_equal(record.obs_point, 3);
+	assert_int_equal(unknown, 2);
+}
+
 static void test_escapes(void **state)
 {
 	static const struct {
@@ -714,7 +726,7 @@ static void test_as_many_extras_as_there_may_be(void **state)
 	static char text[JSONL_LINE_MAX];
 	(void)state;
 	for (size_t n = EXTRAS_MAX; n <= EXTRAS_MAX + 1; n++) {
-		size_t len = (size_t)snprintf(text, sizeof text, "{\"extra\":{\"en9:id1\":[");
+		size_t len = (size_t)snprintf(text, sizeof text, "{\"extra\":{\"en99999:id1\":[");
 		for (size_t i = 0; i < n; i++)
 			len += (size_t)snprintf(text + len, sizeof text - len,
 				"%s{\"hex\":\"%02zx\"}", i ? "," : "", i & 255);
@@ -743,6 +755,7 @@ int main(void)
 		TEST(test_the_object_of_extras),
 		TEST(test_jansson_agrees),
 		TEST(test_lines_that_people_write),
+		TEST(test_lines_of_other_types),
 		TEST(test_keys_that_are_no_fields),
 		TEST(test_escapes),
 		TEST(test_hex_beside_text),

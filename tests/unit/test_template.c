@@ -237,7 +237,8 @@ static void test_two_fields_of_one_element(void **state)
 	assert_extra(r, 0, 0, 32, m.b, 2);
 }
 
-/* A label with no more than the end of the stack beside it, one with a traffic class, none, one of another length. */
+/* A label with no more than the end of the stack beside it, one with a traffic class, none, one of
+ * another length. */
 static void test_mpls_labels(void **state)
 {
 	static const struct template_field defs[] = {
