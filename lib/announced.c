@@ -112,12 +112,12 @@ static void lead_family(const struct exporters *all, struct domain *d)
 	*first = d;
 }
 
-static void drop(struct exporters *all, struct announced *a)
+/* Frees one that is in no slot. */
+static void release(struct exporters *all, struct announced *a)
 {
 	struct domain *d = a->domain;
 	struct exporter *e = d->exporter;
 	size_t bytes = a->template->bytes;
-	take_from_slot(all, d, a);
 	lru_remove(&all->templates, &a->use);
 	lru_remove(&e->templates, &a->own);
 	if (a->paid)
@@ -131,18 +131,32 @@ static void drop(struct exporters *all, struct announced *a)
 	free(a);
 }
 
-void announced_evict(struct exporters *all, struct announced *a)
+static void drop(struct exporters *all, struct announced *a)
+{
+	take_from_slot(all, a->domain, a);
+	release(all, a);
+}
+
+static void count_evicted(struct exporters *all, struct announced *a)
 {
 	all->usage.templates_evicted++;
 	a->domain->exporter->templates_evicted++;
+}
+
+void announced_evict(struct exporters *all, struct announced *a)
+{
+	count_evicted(all, a);
 	drop(all, a);
 }
 
 void announced_clear(struct exporters *all, struct domain *d)
 {
 	for (uint32_t i = 0; i < d->slot_count; i++)
-		while (d->slots[i])
-			announced_evict(all, d->slots[i]);
+		if (d->slots[i]) {
+			count_evicted(all, d->slots[i]);
+			release(all, d->slots[i]);
+			d->slots[i] = NULL;
+		}
 	store_refund(all, d->exporter, size_of_slots(d->slot_count));
 	free(d->slots);
 	d->slots = NULL;

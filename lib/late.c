@@ -76,11 +76,6 @@ void late_free_queue(struct late *l, struct queue *q)
 	while (*at != q)
 		at = &(*at)->next;
 	*at = q->next;
-	for (at = &l->due; q->due && *at; at = &(*at)->next_due)
-		if (*at == q) {
-			*at = q->next_due;
-			break;
-		}
 	charge(l, s, -(sizeof *q + BLOCK_OVERHEAD));
 	free(q);
 	if (--s->queues == 0)
@@ -131,8 +126,8 @@ struct queue *late_queue_of(
 	return q;
 }
 
-/* Takes a set out of all lists; its queue goes with its last one. */
-static struct held *take_out(struct late *l, struct held *h)
+/* Takes a set out of all lists. */
+static void unlist(struct late *l, struct held *h)
 {
 	struct queue *q = h->queue;
 	struct sender *s = q->sender;
@@ -142,7 +137,14 @@ static struct held *take_out(struct late *l, struct held *h)
 	if (!s->proven)
 		lru_remove(&l->unproven, &h->unproven);
 	charge(l, s, -size_of(h->len));
-	if (!q->sets.oldest)
+}
+
+/* The same; its queue goes with its last one, if late_release does not expect it. */
+static struct held *take_out(struct late *l, struct held *h)
+{
+	struct queue *q = h->queue;
+	unlist(l, h);
+	if (!q->sets.oldest && !q->due)
 		late_free_queue(l, q);
 	return h;
 }
@@ -368,15 +370,35 @@ static struct held *next_due(const struct late *l)
 {
 	struct held *first = NULL;
 	for (const struct queue *q = l->due; q; q = q->next_due) {
-		struct held *h = LRU_HOLDER(q->sets.oldest, struct held, queued);
-		if (!first || h->order < first->order)
+		struct held *h = LRU_HOLDER_OR_NULL(q->sets.oldest, struct held, queued);
+		if (h && (!first || h->order < first->order))
 			first = h;
+	}
+	return first;
+}
+
+/* Takes out all that is due, in its order. */
+static struct held *take_due(struct late *l)
+{
+	struct held *first = NULL, **end = &first;
+	for (struct held *h; (h = next_due(l)); end = &h->then) {
+		unlist(l, h);
+		*end = h;
+	}
+	*end = NULL;
+	while (l->due) {
+		struct queue *q = l->due;
+		l->due = q->next_due;
+		late_free_queue(l, q);
 	}
 	return first;
 }
 
 void late_release(struct decoder *d)
 {
-	for (struct held *h; (h = next_due(d->late));)
-		decode_held(d, take_out(d->late, h));
+	struct held *then;
+	for (struct held *h = take_due(d->late); h; h = then) {
+		then = h->then;
+		decode_held(d, h);
+	}
 }

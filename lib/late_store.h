@@ -42,6 +42,7 @@ struct held {
 	 */
 	struct lru_link all, unproven, own, queued;
 	struct queue *queue;
+	struct held *then;   /* the next of those that were due together */
 	struct pending *of;
 	struct datagram datagram; /* its data are the set's contents */
 	uint64_t since_ns;        /* that it has waited from */

@@ -28,8 +28,14 @@ static inline void lru_add(struct lru *l, struct lru_link *link)
 
 static inline void lru_remove(struct lru *l, struct lru_link *link)
 {
-	*(link->newer ? &link->newer->older : &l->newest) = link->older;
-	*(link->older ? &link->older->newer : &l->oldest) = link->newer;
+	if (l->newest == link)
+		l->newest = link->older;
+	else
+		link->newer->older = link->older;
+	if (l->oldest == link)
+		l->oldest = link->newer;
+	else
+		link->older->newer = link->newer;
 }
 
 /* It is used: it becomes the newest. */

@@ -1576,6 +1576,36 @@ static void test_a_greedy_exporter_waits_for_itself(void **state)
 	assert_int_equal(f.got[0].src_port, 77);
 }
 
+/* What is due by a template goes for want of room before the end of the message that brought it. */
+static void test_due_and_given_up(void **state)
+{
+	(void)state;
+	begin_with((struct decoder_config){.state_max = DECODER_STATE_MAX,
+		.exporter_max = DECODER_EXPORTER_MAX,
+		.wait_max = 4096,
+		.wait_ns = NS_PER_S,
+		.seed = 1});
+	IPFIX(0);
+	put_ports(256, 2, 1);
+	assert_int_equal(FEED_IPFIX(), 1);
+	IPFIX(2);
+	define_ipfix(256, ports, LEN(ports));
+	for (int i = 0; i < 3; i++)
+		put_ports((uint16_t)(300 + i), 180, 1);
+	put_ports(256, 1, 77);
+	assert_int_equal(FEED_IPFIX(), 1);
+	assert_int_equal(f.count, 1);
+	assert_int_equal(f.got[0].src_port, 77);
+	assert_true(counts()->wait_bytes_hits >= 2);
+	IPFIX(600);
+	put_ports(256, 1, 78);
+	define_ipfix(301, ports, LEN(ports));
+	define_ipfix(302, ports, LEN(ports));
+	assert_int_equal(FEED_IPFIX(), 0);
+	assert_int_equal(f.count, 361);
+	assert_int_equal(counts()->wait_bytes, 0);
+}
+
 static void test_data_waits_for_so_long(void **state)
 {
 	(void)state;
@@ -1852,6 +1882,7 @@ int main(void)
 		TEST(test_waiting_for_another_port),
 		TEST(test_a_flood_of_waiting_data),
 		TEST(test_a_greedy_exporter_waits_for_itself),
+		TEST(test_due_and_given_up),
 		TEST(test_data_waits_for_so_long),
 		TEST(test_a_flood_of_domains),
 		TEST(test_a_flood_of_templates),
