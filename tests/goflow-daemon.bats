@@ -73,6 +73,24 @@ setup() { daemon_setup; }
 	same "alice" "$(sqlite3 flows.sqlite 'SELECT user_name FROM goflow_records')"
 }
 
+@test "goflow: a frontend for sFlow" {
+	cat >config.yml <<-END
+		api: 127.0.0.1:$api
+		backends:
+		  local: {type: sqlite, config: {file: flows.sqlite, linger: 50ms}}
+		frontends:
+		  sflow: {config: {bindaddr: 127.0.0.1, bindport: $port}, backend: local}
+	END
+	daemon -c config.yml
+	python3 "$TOOLS/sflow.py" >sflow.pcap <<-'END'
+		{"samples":[{"format":1,"head":[1,3,512,9000,0,3,4],"records":[[3,76,6,{"hex":"0a000003"},{"hex":"0a000004"},1000,2000,2,8]]}]}
+	END
+	python3 "$TOOLS/udpsend.py" sflow.pcap 127.0.0.1 "$port"
+	wait_for 10 stored 1
+	same '10.0.0.3|2000|76|512' "$(sqlite3 flows.sqlite 'SELECT src_ip, dst_port, in_bytes, sampling_rate FROM goflow_records')"
+	drained
+}
+
 @test "goflow: what was received when it is told to end is stored before it ends" {
 	one_backend
 	daemon -c config.yml
