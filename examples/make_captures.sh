@@ -13,11 +13,11 @@ set -eu
 
 SECONDS_OF_TRAFFIC=${SECONDS_OF_TRAFFIC:-180}
 COLLECTOR=192.0.2.254 PORT=2055
-NAMES="softflowd-v5 softflowd-v9 softflowd-ipfix softflowd-ipfix-biflow pmacct-v9 pmacct-ipfix-sampled fprobe-v5"
+NAMES="softflowd-v5 softflowd-v9 softflowd-ipfix softflowd-ipfix-biflow pmacct-v9 pmacct-ipfix-sampled fprobe-v5 pmacct-sflow"
 
 here=$(cd "$(dirname "$0")" && pwd)
 
-# The number of an exporter: of its address (192.0.2.N), and of its site in traffic.py.
+# The number of an exporter: of its address (192.0.2.N), and, modulo 8, of its site in traffic.py.
 number() {
 	case $1 in
 	softflowd-v5) echo 1 ;;
@@ -27,6 +27,7 @@ number() {
 	pmacct-v9) echo 5 ;;
 	pmacct-ipfix-sampled) echo 6 ;;
 	fprobe-v5) echo 7 ;;
+	pmacct-sflow) echo 8 ;;
 	*) echo "no such capture: $1" >&2 && return 64 ;;
 	esac
 }
@@ -56,6 +57,12 @@ pmacct_config() {
 		daemonize: false
 		pcap_interface: lo
 		pcap_filter: not udp port $PORT
+	END
+	if [ "$1" = pmacct-sflow ]; then
+		printf '%s\n' 'plugins: sfprobe' "sfprobe_receiver: $COLLECTOR:$PORT" 'sfprobe_agentip: 192.0.2.8' 'sampling_rate: 40'
+		return
+	fi
+	cat <<-END
 		plugins: nfprobe
 		nfprobe_receiver: $COLLECTOR:$PORT
 		nfprobe_timeouts: tcp=15:tcp.rst=4:tcp.fin=4:udp=15:icmp=10:general=15:maxlife=60:expint=5
@@ -101,7 +108,7 @@ one() {
 	ip address add "192.0.2.$n/32" dev lo
 	ip address add "$COLLECTOR/32" dev lo
 	ip route replace local "$COLLECTOR" dev lo table local src "192.0.2.$n"
-	python3 "$here/traffic.py" "$n" "$SECONDS_OF_TRAFFIC" traffic.pcap
+	python3 "$here/traffic.py" $((n % 8)) "$SECONDS_OF_TRAFFIC" traffic.pcap
 
 	drain &
 	drain=$!
@@ -144,8 +151,12 @@ expect() {
 		    at += 16 + length
 		open(sys.argv[2], "wb").write(data)
 	END
-	tshark -r "$copy" -d udp.port==$PORT,cflow -T fields -E occurrence=a -E aggregator=, -E separator=/t \
-		-e cflow.srcaddr -e cflow.srcaddrv6 -e cflow.octets -e cflow.packets 2>/dev/null |
+	case $name in
+	# each sample has one header, which counts as one packet: its protocol is 1, Ethernet
+	*sflow) set -- sflow -e sflow_245.vlan.in -e cflow.srcaddrv6 -e sflow_245.header.frame_length -e sflow_245.header_protocol ;;
+	*) set -- cflow -e cflow.srcaddr -e cflow.srcaddrv6 -e cflow.octets -e cflow.packets ;;
+	esac
+	tshark -r "$copy" -d "udp.port==$PORT,$1" -T fields -E occurrence=a -E aggregator=, -E separator=/t "${@:2}" 2>/dev/null |
 		awk -F '\t' -v OFS='\t' -v name="$name.pcap" '
 		function add(list,  values, n, i, sum) {
 			for (i = n = split(list, values, ","); i > 0; i--)

@@ -260,9 +260,10 @@ static void keep(struct reader *r, struct place start)
 	bool bits = r->at[PROP_BITS].line;
 	r->places[f->count] = start;
 	struct own_element *e = &f->list[f->count];
-	*e = (struct own_element){.element = {r->pen, (uint16_t)r->id, (uint8_t)r->type, name},
+	*e = (struct own_element){.element = {r->pen, (uint16_t)r->id, (uint8_t)r->type, NULL},
 		.field = (int16_t)r->field,
 		.order = (uint32_t)f->count++};
+	e->element.name = name;
 	if (r->field >= 0)
 		e->form = (uint8_t)form_for(r->type, fields[r->field].kind, bits);
 	if (bits)

@@ -45,7 +45,8 @@ static bool take_name(struct reader *r, const char *property, struct text *out)
 		return false;
 	}
 	memcpy(copy, yamlread_text(&r->y), len);
-	*out = (struct text){copy, (uint32_t)len};
+	out->p = copy;
+	out->len = (uint32_t)len;
 	return true;
 }
 
