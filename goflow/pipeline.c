@@ -27,6 +27,8 @@
 			*/
 #define PIPE_SIZE (1024 * 1024)
 
+_Static_assert(CONFIG_ROUTES_MAX <= CHILD_FDS_MAX, "nftee gets a pipe for each");
+
 /* Making one ---------------------------------------------------------------------------------- */
 
 /* A pipe whose ends no child inherits by accident. */
