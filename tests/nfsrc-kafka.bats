@@ -142,7 +142,7 @@ stream_and_lines() {
 			fi
 		done
 		source_to last "$format" -g "g-$format"
-		wait_for 60 stored "$records"
+		wait_for 120 stored "$records" || fail "$format: $(tail -n 20 last)"
 		wait_for 60 is_read 3
 		stop "$pid"
 		whole || fail "$format"
