@@ -52,7 +52,7 @@ field() { grep "goflow: totals pipeline=netflow $1" err | grep -oE "\b$2=[0-9]+"
 	echo "$output" | tee -a "${GOFLOW_SOAK_LOG:-/dev/null}"
 	[ "$status" -eq 0 ] || fail "$(tail -n 20 err)"
 	sent=$(sed -n 's/.*sent=\([0-9]*\).*/\1/p' <<<"$output") kib=$(sed -n 's/.*grown_kib=\(-*[0-9]*\).*/\1/p' <<<"$output")
-	[[ $output == *grown_fds=0* ]]
+	[[ $output =~ grown_fds=(0|-1)" " ]]
 	[ "$kib" -lt 1024 ]
 	kill -TERM "$goflow"
 	wait "$goflow" || code=$?
