@@ -103,6 +103,44 @@ PY
 	same 0 "$(total err templates_expired)" templates_expired
 }
 
+# crowded NAMES PORT: one exporter that names so many interfaces, in few datagrams; its template comes from port PORT,
+# its names from 2055
+crowded() {
+	python3 - "$@" <<'PY'
+import struct, sys
+
+def packet(port, body):
+    message = struct.pack(">HHIII", 10, 16 + len(body), 1767225600, 0, 0) + body
+    udp = struct.pack(">HHHH", port, 4739, 8 + len(message), 0) + message
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, bytes((192, 0, 2, 1)), bytes(4))
+    return struct.pack("<IIII", 1767225600, 0, len(ip + udp), len(ip + udp)) + ip + udp
+
+out = struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 262144, 101)
+template = struct.pack(">HHHHHHH", 256, 2, 1, 10, 4, 82, 64)
+out += packet(int(sys.argv[2]), struct.pack(">HH", 3, 4 + len(template)) + template)
+for first in range(0, int(sys.argv[1]), 500):
+    names = b"".join(struct.pack(">I", i) + (b"Ethernet%d" % i).ljust(64, b"-") for i in range(first, first + 500))
+    out += packet(2055, struct.pack(">HH", 256, 4 + 500 * 68) + names)
+sys.stdout.buffer.write(out)
+PY
+}
+
+@test "nfdecode --exporter-max, --state-max: names that a record brings do not drive out the template that it is read by" {
+	need_command python3
+	for port in 2055 2056; do
+		crowded 2000 "$port" >stream
+		nfdecode -j --exporter-max 64K <stream 2>err
+		same 2000 "$(total err option_records)" "option_records with port $port"
+		same 1 "$(total err templates)" "templates with port $port"
+		same 0 "$(total err templates_evicted)" "templates_evicted with port $port"
+		[ "$(total err exporter_max_hits)" -gt 100 ]
+		[ "$(total err state_bytes)" -le 65536 ]
+	done
+	crowded 20000 2056 >stream
+	nfdecode -j --state-max 1M --exporter-max 8M --wait-bytes 0 <stream 2>err
+	same 20000 "$(total err option_records)" option_records
+}
+
 @test "nfdecode: what the bounds did shows in nfctl" {
 	need_command python3 jq
 	lines=("1 templates 256 1" "1 data 256")
