@@ -141,6 +141,31 @@ PY
 	same 20000 "$(total err option_records)" option_records
 }
 
+@test "nfdecode: what waits for thousands of templates is decoded in its order, and soon" {
+	need_command python3 jq
+	python3 - >stream <<'PY'
+import struct, sys
+
+def packet(body):
+    message = struct.pack(">HHIII", 10, 16 + len(body), 1767225600, 0, 0) + body
+    udp = struct.pack(">HHHH", 2055, 4739, 8 + len(message), 0) + message
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, bytes((192, 0, 2, 1)), bytes(4))
+    sys.stdout.buffer.write(struct.pack("<IIII", 1767225600, 0, len(ip + udp), len(ip + udp)) + ip + udp)
+
+sys.stdout.buffer.write(struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 262144, 101))
+sets = [struct.pack(">HHI", 256 + i * 7919 % 8000, 8, i) for i in range(64000)]
+for first in range(0, len(sets), 8000):
+    packet(b"".join(sets[first:first + 8000]))
+body = b"".join(struct.pack(">HHHH", 256 + i, 1, 1, 4) for i in range(8000))
+packet(struct.pack(">HH", 2, 4 + len(body)) + body)
+PY
+	TIMEFORMAT=%U
+	{ time nfdecode -j --wait-bytes 100M --state-max 200M --exporter-max 100M <stream 2>err >lines; } 2>spent
+	same 64000 "$(wc -l <lines)"
+	jq -n '[inputs.in_bytes] | . == [range(64000)]' <lines | grep -qx true
+	jq -e '. < 4' <spent >/dev/null # seconds of a processor
+}
+
 @test "nfdecode: what the bounds did shows in nfctl" {
 	need_command python3 jq
 	lines=("1 templates 256 1" "1 data 256")
