@@ -47,7 +47,6 @@ struct message {
 	struct pending *pending;
 	struct plan_times times;
 	unsigned joins;               /* what join_record has to do with the records of the set in hand */
-	struct join_name names[JOIN_NAMES_MAX]; /* of its last record */
 	bool split;                   /* they may be of both directions, and are to be parted */
 	uint64_t shared[FIELD_WORDS]; /* fields set by the header, for all its records */
 	uint32_t records;   /* data records so far, option records included */
