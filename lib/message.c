@@ -227,6 +227,9 @@ static void flow_record(struct message *m, const struct template *t, const uint8
 		section_dissect(r, m->decoder->inner);
 	if (t->vendor)
 		exporter_met(m->domain->exporter, vendor_complete(t->vendor, r));
+	if (t->lists)
+		lists_add_templates(m->decoder->exporters, m->domain, m->datagram->received.ns, r,
+			m->decoder->list_templates);
 	complete_times(r);
 	if (!shares(m, FIELD_sampling_source))
 		complete_sampling(m, t, r);

@@ -7,6 +7,7 @@
 #include "lib/cursor.h"
 #include "lib/decode.h"
 #include "lib/join.h"
+#include "lib/lists.h"
 
 struct late;
 
@@ -25,6 +26,7 @@ struct decoder {
 	struct record record;                                /* the one being filled */
 	struct template_field defs[TEMPLATE_FIELDS_MAX];     /* of the template being read */
 	struct field_position positions[TEMPLATE_FIELDS_MAX];
+	uint8_t list_templates[LISTS_BYTES_MAX];             /* that go with the record in hand */
 };
 
 struct message_header {
