@@ -183,6 +183,8 @@ static void learn_options(struct message *m, const struct template *t, const uin
 {
 	const struct field_position *pos = m->decoder->positions; /* of message_data */
 	join_learn(m->decoder->exporters, m->domain, t, p, pos);
+	if (t->common)
+		common_learn(m->decoder->exporters, m->domain, t, p, pos);
 	for (size_t i = 0; i < t->field_count; i++)
 		if (t->fields[i].pen == 0 && t->fields[i].id == IE_SYSINIT && pos[i].len == 8) {
 			m->domain->init_ms = be64(p + pos[i].offset);
@@ -220,6 +222,9 @@ static void flow_record(struct message *m, const struct template *t, const uint8
 	for (unsigned w = 0; w < FIELD_WORDS; w++)
 		r->present[w] = m->shared[w] | t->present[w];
 	r->extra_count = 0;
+	if (t->common)
+		common_fill(m->decoder->exporters, m->domain, t, p, pos, m->datagram->received.ns,
+			r, &m->times);
 	plan_run(t, p, pos, r, &m->times);
 	if (t->nested)
 		nested_fill(t, p, pos, r, m->decoder->inner);
@@ -283,7 +288,7 @@ static void begin_set(struct message *m, const struct template *t)
 	bool header_says = shares(m, FIELD_sampling_source);
 	if (t->id) /* else its form is the protocol's */
 		SHARE(m, template_id, t->id);
-	if (!header_says && join_rate_is_shared(m->domain, t))
+	if (!header_says && !t->common && join_rate_is_shared(m->domain, t))
 		share_sampling(m, t);
 	message_share_done(m, t);
 }

@@ -4,12 +4,16 @@
 #define GOFLOW_MESSAGE_H
 
 #include "lib/announced.h"
+#include "lib/common.h"
 #include "lib/cursor.h"
 #include "lib/decode.h"
 #include "lib/join.h"
 #include "lib/lists.h"
 
 struct late;
+
+/* What the record in hand may have: of common properties, its own, and templates of its lists. */
+#define RECORD_EXTRAS_ALL (COMMON_EXTRAS_MAX + RECORD_EXTRAS_MAX + LISTS_TEMPLATES_MAX)
 
 enum fixed_form { FIXED_V1, FIXED_V5, FIXED_V7, FIXED_COUNT };
 

@@ -9,12 +9,16 @@
 #define NAME_MAX_LEN     1024         /* bytes of one; a longer one is passed over */
 #define NAME_DOMAINS_MAX 64          /* that announce a name for the same thing; the oldest goes first */
 
-enum name_kind { NAME_INTERFACE, NAME_VRF, NAME_APPLICATION, NAME_KINDS };
+enum name_kind {
+	NAME_INTERFACE, NAME_VRF, NAME_APPLICATION,
+	NAME_PROPERTIES, /* no name, but what lib/common.c remembers in the same bounds */
+	NAME_KINDS
+};
 
 struct name_key {
 	uint8_t kind;    /* enum name_kind */
 	uint32_t domain; /* that announced it */
-	uint64_t id;     /* ifIndex, VRF id, or engine and selector of an application as one number */
+	uint64_t id;     /* ifIndex, VRF id, engine and selector of an application as one number, commonPropertiesId */
 };
 
 struct name {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base.h"
+#include "lib/common.h"
 #include "lib/elements.h"
 #include "lib/err.h"
 #include "lib/join.h"
@@ -422,6 +423,7 @@ static void make_plan(struct template *t)
 			  always_sets(t, FIELD_dst_port) && claims.by[FIELD_icmp_type] == NOBODY;
 	t->section = has_section(t);
 	t->lists = has_lists(t);
+	t->common = common_template(t->fields, t->field_count);
 	t->nested = !t->options && nested_template(t->fields, t->field_count);
 	add_extras(t, claimed);
 	set_offsets(t);
