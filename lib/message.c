@@ -131,7 +131,7 @@ void message_fault(struct message *m, const uint8_t *at, int err)
 }
 
 /* last_switched is always there; time_source says what it was taken from. */
-static void complete_times(struct record *r)
+static inline void complete_times(struct record *r)
 {
 	uint8_t source = 1;
 	if (!record_has(r, FIELD_last_switched)) {
@@ -183,6 +183,8 @@ static void learn_options(struct message *m, const struct template *t, const uin
 {
 	const struct field_position *pos = m->decoder->positions; /* of message_data */
 	join_learn(m->decoder->exporters, m->domain, t, p, pos);
+	if (t->common)
+		common_learn(m->decoder->exporters, m->domain, t, p, pos);
 	for (size_t i = 0; i < t->field_count; i++)
 		if (t->fields[i].pen == 0 && t->fields[i].id == IE_SYSINIT && pos[i].len == 8) {
 			m->domain->init_ms = be64(p + pos[i].offset);
@@ -192,7 +194,7 @@ static void learn_options(struct message *m, const struct template *t, const uin
 	m->domain->exporter->option_records++;
 }
 
-static void emit_one(struct message *m, struct record *r)
+static inline void emit_one(struct message *m, struct record *r)
 {
 	if (m->decoder->scale)
 		join_scale(r);
@@ -201,10 +203,10 @@ static void emit_one(struct message *m, struct record *r)
 }
 
 /* A record that is complete but for what is joined to it. */
-static void hand_over(struct message *m, struct record *r)
+static inline void hand_over(struct message *m, struct record *r)
 {
 	if (m->joins)
-		join_record(m->joins, m->domain, r, m->names);
+		join_record(m->joins, m->domain, r);
 	unsigned reverse = m->split ? biflow_part(r) : 0;
 	emit_one(m, r);
 	if (!reverse)
@@ -220,6 +222,9 @@ static void flow_record(struct message *m, const struct template *t, const uint8
 	for (unsigned w = 0; w < FIELD_WORDS; w++)
 		r->present[w] = m->shared[w] | t->present[w];
 	r->extra_count = 0;
+	if (t->common)
+		common_fill(m->decoder->exporters, m->domain, t, p, pos, m->datagram->received.ns,
+			r, &m->times);
 	plan_run(t, p, pos, r, &m->times);
 	if (t->nested)
 		nested_fill(t, p, pos, r, m->decoder->inner);
@@ -227,6 +232,9 @@ static void flow_record(struct message *m, const struct template *t, const uint8
 		section_dissect(r, m->decoder->inner);
 	if (t->vendor)
 		exporter_met(m->domain->exporter, vendor_complete(t->vendor, r));
+	if (t->lists)
+		lists_add_templates(m->decoder->exporters, m->domain, m->datagram->received.ns, r,
+			m->decoder->list_templates);
 	complete_times(r);
 	if (!shares(m, FIELD_sampling_source))
 		complete_sampling(m, t, r);
@@ -252,7 +260,6 @@ void message_share_done(struct message *m, const struct template *t)
 {
 	struct record *r = &m->decoder->record;
 	m->joins = join_begin(m->domain->exporter, t);
-	memset(m->names, 0, sizeof m->names);
 	m->split = m->decoder->split && (biflow_of(t) || m->joins & JOIN_REVERSE);
 	memcpy(r->shared, m->shared, sizeof r->shared);
 	r->share_id++;
@@ -281,7 +288,7 @@ static void begin_set(struct message *m, const struct template *t)
 	bool header_says = shares(m, FIELD_sampling_source);
 	if (t->id) /* else its form is the protocol's */
 		SHARE(m, template_id, t->id);
-	if (!header_says && join_rate_is_shared(m->domain, t))
+	if (!header_says && !t->common && join_rate_is_shared(m->domain, t))
 		share_sampling(m, t);
 	message_share_done(m, t);
 }

@@ -4,11 +4,16 @@
 #define GOFLOW_MESSAGE_H
 
 #include "lib/announced.h"
+#include "lib/common.h"
 #include "lib/cursor.h"
 #include "lib/decode.h"
 #include "lib/join.h"
+#include "lib/lists.h"
 
 struct late;
+
+/* What the record in hand may have: of common properties, its own, and templates of its lists. */
+#define RECORD_EXTRAS_ALL (COMMON_EXTRAS_MAX + RECORD_EXTRAS_MAX + LISTS_TEMPLATES_MAX)
 
 enum fixed_form { FIXED_V1, FIXED_V5, FIXED_V7, FIXED_COUNT };
 
@@ -25,6 +30,7 @@ struct decoder {
 	struct record record;                                /* the one being filled */
 	struct template_field defs[TEMPLATE_FIELDS_MAX];     /* of the template being read */
 	struct field_position positions[TEMPLATE_FIELDS_MAX];
+	uint8_t list_templates[LISTS_BYTES_MAX];             /* that go with the record in hand */
 };
 
 struct message_header {
@@ -47,7 +53,6 @@ struct message {
 	struct pending *pending;
 	struct plan_times times;
 	unsigned joins;               /* what join_record has to do with the records of the set in hand */
-	struct join_name names[JOIN_NAMES_MAX]; /* of its last record */
 	bool split;                   /* they may be of both directions, and are to be parted */
 	uint64_t shared[FIELD_WORDS]; /* fields set by the header, for all its records */
 	uint32_t records;   /* data records so far, option records included */

@@ -9,12 +9,16 @@
 #define NAME_MAX_LEN     1024         /* bytes of one; a longer one is passed over */
 #define NAME_DOMAINS_MAX 64          /* that announce a name for the same thing; the oldest goes first */
 
-enum name_kind { NAME_INTERFACE, NAME_VRF, NAME_APPLICATION, NAME_KINDS };
+enum name_kind {
+	NAME_INTERFACE, NAME_VRF, NAME_APPLICATION,
+	NAME_PROPERTIES, /* no name, but what lib/common.c remembers in the same bounds */
+	NAME_KINDS
+};
 
 struct name_key {
 	uint8_t kind;    /* enum name_kind */
 	uint32_t domain; /* that announced it */
-	uint64_t id;     /* ifIndex, VRF id, or engine and selector of an application as one number */
+	uint64_t id;     /* ifIndex, VRF id, engine and selector of an application as one number, commonPropertiesId */
 };
 
 struct name {
@@ -23,6 +27,16 @@ struct name {
 	struct name_key key;
 	struct text text; /* behind it, in the same allocation */
 };
+
+/* The name that was found last for a field of records: they often have the same. */
+struct name_at_hand {
+	bool known;
+	uint32_t domain;
+	uint64_t id;
+	const struct text *text; /* NULL: there is none */
+};
+
+#define NAMED_FIELDS 5 /* fields that have names (lib/join.c) */
 
 struct names;
 
@@ -39,9 +53,6 @@ uint64_t names_dropped(const struct names *n);
 
 /* How many bytes a name of that many takes. */
 size_t name_bytes(size_t len);
-
-/* Whether it has, or had, names of that kind. n may be NULL. */
-bool names_has(const struct names *n, enum name_kind kind);
 
 /* Remembers a name in place of an older one of its key. Returns 0, ERR_TOO_LARGE (it is too long, or empty), or
  * ERR_MEMORY. */

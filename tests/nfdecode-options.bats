@@ -42,6 +42,17 @@ gives() {
 	gives application-names '"\(.app_id) \(.app_name)"' "218104261 https" "218104262 only described" "218104263 null"
 }
 
+@test "options: properties that records share, and refer to (RFC 5473), are theirs" {
+	gives common-properties '"\(.src_ip) \(.src_as) \(.in_if) \(.sampling_rate)"' "10.0.0.5 64501 9 100" "10.0.0.6 64502 9 200" \
+		"10.0.0.7 null 9 null" "10.0.0.56 64502 2 200" "10.0.1.5 null 9 null" "10.0.2.5 null 9 null"
+	nfdecode -j <in.pcap 2>err | jq -c 'select(.src_ip | test("0.56?$")).extra | [.informationElementId.value, .commonPropertiesId]' >found
+	diff - found <<-'END'
+		[77,{"value":5,"hex":"00000005"}]
+		[77,[{"value":5,"hex":"05"},{"value":6,"hex":"06"}]]
+	END
+	same "$(nfdecode -j <in.pcap 2>err)" "$(nfdecode <in.pcap 2>err | nfjson 2>err)"
+}
+
 @test "options: what is announced counts before the user's file, which names what is not" {
 	cat >exporters.yml <<-END
 		192.0.2.1: {sampling: 7, interfaces: {1: "of the file", 3: x}}
@@ -87,7 +98,8 @@ gives() {
 
 @test "options: names and rates are kept by --state, wherever the input is cut" {
 	need_command tcpdump
-	for case in interface-domains vrf-names application-names sampling-samplers sampling-interfaces sampling-template; do
+	for case in interface-domains vrf-names application-names sampling-samplers sampling-interfaces sampling-template \
+		common-properties; do
 		craft "$case" >in.pcap
 		nfdecode -j <in.pcap 2>/dev/null >whole
 		for ((cut = 1; cut < $(tcpdump -r in.pcap 2>/dev/null | wc -l); cut++)); do

@@ -88,6 +88,31 @@ def flow(src, in_if=1, out_if=2, pkts=10, octets=1000):
     return ipaddress.ip_address(src).packed + struct.pack(">IIII", in_if, out_if, pkts, octets)
 
 
+# what records of applications share: an AS, an interface, an element without a field, and a sampling interval
+SHARED = ((137, 8), (16, 4), (10, 4), (303, 2), (34, 4))
+REFERRING = ((8, 4), (137, 4), (10, 4), (2, 4))
+
+
+def shared(common, source_as, interface, probes, interval):
+    return struct.pack(">QIIHI", common, source_as, interface, probes, interval)
+
+
+def referring(src, common, interface, pkts):
+    return ipaddress.ip_address(src).packed + struct.pack(">III", common, interface, pkts)
+
+
+def common_properties(e):
+    """Records that refer to properties 5 and 6, to 7, which nobody announced, and, by another template, to 5 and 6 both."""
+    e.ipfix(options10(257, SHARED[:1], *SHARED[1:]), a_set(257, shared(5, 64501, 1, 77, 100) + shared(6, 64502, 2, 78, 200)),
+            template(256, *REFERRING, set_id=2), template(258, (8, 4), (137, 1), (137, 1), set_id=2))
+    e.ipfix(a_set(256, b"".join(referring("10.0.0.%d" % n, n, 9, 1) for n in (5, 6, 7))), sequence=2)
+    e.ipfix(a_set(258, bytes((10, 0, 0, 56, 5, 6))), sequence=5)
+    e.ipfix(options10(257, SHARED[:1], *SHARED[1:]), template(256, *REFERRING, set_id=2),
+            a_set(256, referring("10.0.1.5", 5, 9, 1)), domain=8)  # which has announced no properties
+    e.ipfix(options10(257, SHARED[:1], (17, 4), *SHARED[2:]), template(256, *REFERRING, set_id=2),
+            a_set(256, referring("10.0.2.5", 5, 9, 1)), sequence=6)  # what it was announced by is another template now
+
+
 def plain_v5(e):
     """One record, by interfaces 1 and 2, whose header says no sampling rate."""
     e.v5(v5_record("10.0.0.1"))
