@@ -45,7 +45,8 @@ void common_learn(struct exporters *all, struct domain *domain, const struct tem
 {
 	char bytes[NAME_MAX_LEN];
 	const size_t len = length_of(t, pos);
-	if (t->scope_count != 1 || !is_common(&t->fields[0]) || len > PROPERTIES_MAX)
+	if (t->scope_count != 1 || !is_common(&t->fields[0]) || len > PROPERTIES_MAX ||
+		t->field_count > COMMON_FIELDS_MAX)
 		return;
 	const struct properties head = {domain->id, checksum_of(t), t->id};
 	const struct name_key key = {
@@ -73,7 +74,7 @@ static const struct template *find(struct exporters *all, struct domain *domain,
 	if (!a || !a->template->options || checksum_of(a->template) != head.checksum)
 		return NULL;
 	*record = cursor_over((const uint8_t *)text->p + sizeof head, text->len - sizeof head);
-	return a->template;
+	return a->template->field_count <= COMMON_FIELDS_MAX ? a->template : NULL;
 }
 
 /* Whether the template, or one of the first extras, is of that element. */
@@ -104,12 +105,14 @@ void common_fill(struct exporters *all, struct domain *domain, const struct temp
 	const uint8_t *p, const struct field_position *pos, uint64_t now_ns, struct record *r,
 	struct plan_times *times)
 {
-	struct field_position own[TEMPLATE_FIELDS_MAX];
-	uint32_t offset = 0;
-	for (size_t i = 0; i < t->field_count; offset += t->fields[i++].len) {
+	struct field_position own[COMMON_FIELDS_MAX];
+	uint32_t offset = 0, ids = 0;
+	for (size_t i = 0; i < t->field_count && ids < COMMON_IDS_MAX;
+		offset += t->fields[i++].len) {
 		struct cursor record;
 		if (!is_common(&t->fields[i]))
 			continue;
+		ids++;
 		const uint8_t *at = p + (pos ? pos[i].offset : offset);
 		const struct template *by =
 			find(all, domain, be_uint(at, t->fields[i].len), now_ns, &record);

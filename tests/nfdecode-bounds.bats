@@ -166,6 +166,44 @@ PY
 	jq -e '. < 4' <spent >/dev/null # seconds of a processor
 }
 
+# properties FIELDS IDS RECORDS: an option record with properties of so many fields, and flow records that refer to it
+# so often
+properties() {
+	python3 - "$@" <<'PY'
+import struct, sys
+
+def packet(body):
+    message = struct.pack(">HHIII", 10, 16 + len(body), 1767225600, 0, 0) + body
+    udp = struct.pack(">HHHH", 2055, 4739, 8 + len(message), 0) + message
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, bytes((192, 0, 2, 1)), bytes(4))
+    sys.stdout.buffer.write(struct.pack("<IIII", 1767225600, 0, len(ip + udp), len(ip + udp)) + ip + udp)
+
+def a_set(set_id, contents):
+    return struct.pack(">HH", set_id, 4 + len(contents)) + contents
+
+fields, ids, records = map(int, sys.argv[1:])
+sys.stdout.buffer.write(struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 262144, 101))
+common, port, other = struct.pack(">HH", 137, 1), struct.pack(">HH", 7, 2), struct.pack(">HH", 900, 1)
+packet(a_set(3, struct.pack(">HHH", 256, fields, 1) + common + port + other * (fields - 2)))
+packet(a_set(2, struct.pack(">HH", 257, ids + 1) + common * ids + other))
+packet(a_set(256, b"\5\0\x50" + bytes(fields - 2)))
+packet(a_set(257, (b"\1" * (ids - 1) + b"\5\0") * records))
+PY
+}
+
+@test "nfdecode: properties that records share are bounded in their fields, and in how many a record refers to" {
+	need_command python3 jq
+	properties 64 8 3 | nfdecode -j 2>err | jq -e '.src_port == 80' >is
+	same 3 "$(wc -l <is)"
+	properties 65 8 1 | nfdecode -j 2>err | jq -e '.src_port == null' >/dev/null
+	properties 64 9 1 | nfdecode -j 2>err | jq -e '.src_port == null' >/dev/null
+	properties 1000 2047 20 >stream
+	TIMEFORMAT=%U
+	{ time nfdecode -j <stream 2>err >lines; } 2>spent
+	same 20 "$(wc -l <lines)"
+	jq -e '. < 4' <spent >/dev/null # seconds of a processor
+}
+
 @test "nfdecode: what the bounds did shows in nfctl" {
 	need_command python3 jq
 	lines=("1 templates 256 1" "1 data 256")
