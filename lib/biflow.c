@@ -5,6 +5,8 @@
 #include "lib/base.h"
 #include "lib/template.h"
 
+#define TIME_OF_LAST_SWITCHED 1 /* its word of fields.def */
+
 enum { INITIATOR = 1, REVERSE_INITIATOR = 2 }; /* IANA, biflowDirection */
 
 /* Fields that change places. */
@@ -32,14 +34,18 @@ static const uint8_t pairs[][2] = {
 	{FIELD_inner_src_port, FIELD_inner_dst_port},
 };
 
-/* What is told of each direction. */
+/* What is told of each direction; where it is not of the reverse one, that has the times of both.
+ */
 static const struct {
 	uint8_t forward, reverse;
+	bool of_both;
 } counted[] = {
-	{FIELD_in_bytes, FIELD_rev_bytes},
-	{FIELD_in_pkts, FIELD_rev_pkts},
-	{FIELD_tos, FIELD_rev_tos},
-	{FIELD_tcp_flags, FIELD_rev_tcp_flags},
+	{FIELD_in_bytes, FIELD_rev_bytes, false},
+	{FIELD_in_pkts, FIELD_rev_pkts, false},
+	{FIELD_tos, FIELD_rev_tos, false},
+	{FIELD_tcp_flags, FIELD_rev_tcp_flags, false},
+	{FIELD_first_switched, FIELD_rev_first_switched, true},
+	{FIELD_last_switched, FIELD_rev_last_switched, true},
 };
 
 /* What is told of the first direction alone. */
@@ -86,6 +92,7 @@ static size_t size_of(unsigned id)
 		[KIND_U64] = 8,
 		[KIND_IP] = sizeof(struct ip),
 		[KIND_MAC] = sizeof(struct mac),
+		[KIND_TIME] = sizeof(struct instant),
 		[KIND_TEXT] = sizeof(struct text),
 	};
 	return sizes[fields[id].kind];
@@ -143,12 +150,15 @@ void biflow_turn(struct record *r, unsigned told)
 	for (size_t i = 0; i < LEN(forward_only); i++)
 		unmark(r, forward_only[i]);
 	for (unsigned i = 0; i < LEN(counted); i++) {
-		unmark(r, counted[i].forward);
+		if (!counted[i].of_both)
+			unmark(r, counted[i].forward);
 		if (!(told >> i & 1))
 			continue;
 		memcpy(value(r, counted[i].forward), value(r, counted[i].reverse),
 			size_of(counted[i].forward));
 		record_mark(r, (enum field_id)counted[i].forward);
+		if (counted[i].forward == FIELD_last_switched)
+			r->time_source = TIME_OF_LAST_SWITCHED;
 	}
 	if (record_has(r, FIELD_direction) && r->direction <= 1)
 		r->direction = !r->direction;

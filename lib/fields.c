@@ -4,20 +4,26 @@
 #include <string.h>
 
 #include "lib/base.h"
+#include "lib/elements.h"
 #include "lib/record.h"
 
-#define IE(pen, id)   {pen, id, FORM_VALUE},
-#define V6(pen, id)   {pen, id, FORM_V6},
-#define HIGH(pen, id) {pen, id, FORM_HIGH},
-#define LOW(pen, id)  {pen, id, FORM_LOW},
-#define UPTIME(id)    {0, id, FORM_UPTIME},
-#define SECONDS(id)   {0, id, FORM_SECONDS},
-#define MILLIS(id)    {0, id, FORM_MILLIS},
-#define MICROS(id)    {0, id, FORM_MICROS},
-#define NANOS(id)     {0, id, FORM_NANOS},
-#define DELTA_US(id)  {0, id, FORM_DELTA_US},
-#define MS_AS_US(id)  {0, id, FORM_MS_AS_US},
-#define LABEL(id)     {0, id, FORM_LABEL},
+#define IE(pen, id)     {pen, id, FORM_VALUE},
+#define V6(pen, id)     {pen, id, FORM_V6},
+#define HIGH(pen, id)   {pen, id, FORM_HIGH},
+#define LOW(pen, id)    {pen, id, FORM_LOW},
+#define UPTIME(id)      {0, id, FORM_UPTIME},
+#define SECONDS(id)     {0, id, FORM_SECONDS},
+#define MILLIS(id)      {0, id, FORM_MILLIS},
+#define MICROS(id)      {0, id, FORM_MICROS},
+#define NANOS(id)       {0, id, FORM_NANOS},
+#define REV_UPTIME(id)  {PEN_REVERSE, id, FORM_UPTIME},
+#define REV_SECONDS(id) {PEN_REVERSE, id, FORM_SECONDS},
+#define REV_MILLIS(id)  {PEN_REVERSE, id, FORM_MILLIS},
+#define REV_MICROS(id)  {PEN_REVERSE, id, FORM_MICROS},
+#define REV_NANOS(id)   {PEN_REVERSE, id, FORM_NANOS},
+#define DELTA_US(id)    {0, id, FORM_DELTA_US},
+#define MS_AS_US(id)    {0, id, FORM_MS_AS_US},
+#define LABEL(id)       {0, id, FORM_LABEL},
 
 /* The sources of each field, ended by an empty one. */
 #define F(name, kind, dflt, unit, doc, ...)                                                        \

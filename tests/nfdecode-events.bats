@@ -38,10 +38,10 @@ BOTH=(8/4:'"10.0.0.1"' 12/4:'"10.0.0.2"' 7/2:1234 11/2:80 4/1:6 10/4:3 14/4:4 16
 	5/1:8 6/2:24 1/8:1000 2/8:10 192/1:63)
 
 @test "biflow: what is of the opposite direction is in fields of its own" {
-	one "${BOTH[@]}" 29305.1/8:2000 29305.2/8:20 29305.5/1:16 29305.6/2:18 29305.152/8:1699999999000 | ipfix
+	one "${BOTH[@]}" 29305.1/8:2000 29305.2/8:20 29305.5/1:16 29305.6/2:18 29305.152/8:1699999999000 29305.157/8:0 | ipfix
 	same 1 "$(wc -l <lines)"
 	is '[.in_bytes, .in_pkts, .tos, .tcp_flags, .rev_bytes, .rev_pkts, .rev_tos, .rev_tcp_flags]' '[1000,10,8,24,2000,20,16,18]'
-	is '.extra | keys' '["reverseFlowStartMilliseconds"]'
+	is '[.rev_first_switched, .rev_last_switched, (.extra | keys)]' '["2023-11-14T22:13:19.000Z",null,["reverseFlowEndNanoseconds"]]' # an NTP time of 0 is none
 }
 
 @test "biflow: --split-biflow makes a record of each direction, with source and destination exchanged" {
@@ -60,6 +60,16 @@ BOTH=(8/4:'"10.0.0.1"' 12/4:'"10.0.0.2"' 7/2:1234 11/2:80 4/1:6 10/4:3 14/4:4 16
 	# the same records by the stream
 	nfdecode --split-biflow --scale <ipfix.pcap 2>/dev/null | reframe -j >again
 	cmp lines again
+}
+
+@test "biflow: each direction has its own times, or those of both" {
+	one "${BOTH[@]}" 152/8:1699999990000 153/8:1699999995000 29305.1/8:2000 29305.152/8:1699999991000 | ipfix --split-biflow
+	is '[.first_switched, .last_switched, .rev_first_switched]' '["2023-11-14T22:13:10.000Z","2023-11-14T22:13:15.000Z",null]'
+	is '[.first_switched, .last_switched, .rev_first_switched]' '["2023-11-14T22:13:11.000Z","2023-11-14T22:13:15.000Z",null]' 1
+	one "${BOTH[@]}" 152/8:1699999990000 29305.1/8:2000 29305.157/8:16612216050000000000 | ipfix --split-biflow
+	is '[.last_switched, .time_source]' '["2023-11-14T22:13:10.000Z","first_switched"]'
+	is '[.first_switched, .time_source, .last_switched[:7], .rev_last_switched]' \
+		'["2023-11-14T22:13:10.000Z","last_switched","2022-07",null]' 1
 }
 
 @test "biflow: what one direction alone has changes sides; what is not told is left out" {

@@ -107,7 +107,8 @@ def common_properties(e):
             template(256, *REFERRING, set_id=2), template(258, (8, 4), (137, 1), (137, 1), set_id=2))
     e.ipfix(a_set(256, b"".join(referring("10.0.0.%d" % n, n, 9, 1) for n in (5, 6, 7))), sequence=2)
     e.ipfix(a_set(258, bytes((10, 0, 0, 56, 5, 6))), sequence=5)
-    e.ipfix(template(256, *REFERRING, set_id=2), a_set(256, referring("10.0.1.5", 5, 9, 1)), domain=8)  # which announced none
+    e.ipfix(options10(257, SHARED[:1], *SHARED[1:]), template(256, *REFERRING, set_id=2),
+            a_set(256, referring("10.0.1.5", 5, 9, 1)), domain=8)  # which has announced no properties
     e.ipfix(options10(257, SHARED[:1], (17, 4), *SHARED[2:]), template(256, *REFERRING, set_id=2),
             a_set(256, referring("10.0.2.5", 5, 9, 1)), sequence=6)  # what it was announced by is another template now
 
