@@ -119,6 +119,8 @@ static void release(struct exporters *all, struct announced *a)
 	struct domain *d = a->domain;
 	struct exporter *e = d->exporter;
 	size_t bytes = a->template->bytes;
+	if (all->at_work == a)
+		all->at_work = NULL;
 	lru_remove(&all->templates, &a->use);
 	lru_remove(&e->templates, &a->own);
 	if (a->paid)
@@ -213,6 +215,7 @@ struct announced *announced_find(
 		a = of_another_port(all, domain, id, now_ns);
 	if (a)
 		use(all, a);
+	all->at_work = a;
 	return a;
 }
 

@@ -109,10 +109,17 @@ static void free_domain(struct exporters *all, struct domain *d)
 		free_exporter(all, e);
 }
 
-/* The oldest of a list but for the domain in hand, which stays. */
+/* What the datagram in hand is being decoded by stays: its domain, the template, and that one's
+ * domain, which may be of another port. */
+static bool stays(const struct exporters *all, const struct domain *d)
+{
+	return d == all->in_hand || (all->at_work && all->at_work->domain == d);
+}
+
+/* The oldest of a list, if it may go. */
 static struct domain *to_forget(const struct exporters *all, struct domain *oldest)
 {
-	return oldest == all->in_hand ? NULL : oldest;
+	return oldest && stays(all, oldest) ? NULL : oldest;
 }
 
 /* Forgets the template, or else the domain; whichever was used last before the other. Returns false
@@ -134,6 +141,8 @@ static bool forget_of(struct exporters *all, struct exporter *e)
 {
 	struct domain *oldest = LRU_HOLDER_OR_NULL(e->domains.oldest, struct domain, own);
 	struct announced *t = LRU_HOLDER_OR_NULL(e->templates.oldest, struct announced, own);
+	if (t && t == all->at_work)
+		t = LRU_HOLDER_OR_NULL(t->own.newer, struct announced, own);
 	return forget(all, t, to_forget(all, oldest));
 }
 
@@ -142,11 +151,13 @@ static bool forget_any(struct exporters *all)
 {
 	const struct lru *unproven = &all->domains[false];
 	struct domain *d = oldest_of(unproven);
-	if (d && d == all->in_hand)
+	while (d && stays(all, d))
 		d = LRU_HOLDER_OR_NULL(d->use.newer, struct domain, use);
 	if (d)
 		return forget(all, NULL, d);
 	struct announced *t = LRU_HOLDER_OR_NULL(all->templates.oldest, struct announced, use);
+	if (t && t == all->at_work)
+		t = LRU_HOLDER_OR_NULL(t->use.newer, struct announced, use);
 	return forget(all, t, to_forget(all, oldest_of(&all->domains[true])));
 }
 
@@ -198,6 +209,7 @@ static struct domain *new_domain(
 {
 	const size_t size = sizeof(struct domain) + BLOCK_OVERHEAD;
 	all->in_hand = NULL;
+	all->at_work = NULL;
 	store_make_room(
 		all, exporters_find(all, &d->src), size + sizeof(struct exporter) + BLOCK_OVERHEAD);
 	struct exporter *e = exporters_find(all, &d->src); /* it may have been forgotten */
@@ -258,6 +270,7 @@ struct domain *exporters_domain(
 	if (!domain)
 		domain = new_domain(all, d, version, id);
 	all->in_hand = domain;
+	all->at_work = NULL;
 	all->tick++;
 	if (domain)
 		store_use_domain(all, domain);

@@ -14,6 +14,7 @@ struct exporters {
 	struct exporters_usage usage;
 	struct definitions *definitions;
 	struct domain *in_hand;
+	struct announced *at_work; /* by which a set of the datagram in hand is decoded, or NULL */
 	uint64_t tick;
 	struct lru domains[2]; /* by last use: of exporters not proven, and of proven ones */
 	struct lru templates;  /* of all, by last use */
@@ -26,8 +27,8 @@ struct exporters {
 void store_charge(struct exporters *all, struct exporter *e, size_t bytes);
 void store_refund(struct exporters *all, struct exporter *e, size_t bytes);
 
-/* Makes room for that many bytes more of e (NULL: of an exporter to come). The domain in hand stays.
- * Returns whether there is. */
+/* Makes room for that many bytes more of e (NULL: of an exporter to come). The domain in hand stays, and so
+ * do the template at work and its domain. Returns whether there is. */
 bool store_make_room(struct exporters *all, struct exporter *e, size_t bytes);
 
 /* Marks a domain as used by the datagram in hand. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base.h"
 #include "lib/hash.h"
 #include "lib/late_store.h"
 
@@ -365,33 +366,51 @@ static void decode_held(struct decoder *d, struct held *h)
 	done_with(d, h, m.err);
 }
 
-/* The first of all sets that are due. */
-static struct held *next_due(const struct late *l)
+/* Takes out all sets of a queue, in their order. */
+static struct held *take_queue(struct late *l, struct queue *q)
 {
-	struct held *first = NULL;
-	for (const struct queue *q = l->due; q; q = q->next_due) {
-		struct held *h = LRU_HOLDER_OR_NULL(q->sets.oldest, struct held, queued);
-		if (h && (!first || h->order < first->order))
-			first = h;
+	struct held *first = NULL, **end = &first;
+	for (struct lru_link *link; (link = q->sets.oldest); end = &(*end)->then) {
+		*end = LRU_HOLDER(link, struct held, queued);
+		unlist(l, *end);
 	}
+	*end = NULL;
+	late_free_queue(l, q);
 	return first;
 }
 
-/* Takes out all that is due, in its order. */
-static struct held *take_due(struct late *l)
+/* One list of two that are in order. */
+static struct held *merge(struct held *a, struct held *b)
 {
 	struct held *first = NULL, **end = &first;
-	for (struct held *h; (h = next_due(l)); end = &h->then) {
-		unlist(l, h);
-		*end = h;
+	for (; a && b; end = &(*end)->then) {
+		struct held **next = a->order < b->order ? &a : &b;
+		*end = *next;
+		*next = (*next)->then;
 	}
-	*end = NULL;
-	while (l->due) {
-		struct queue *q = l->due;
-		l->due = q->next_due;
-		late_free_queue(l, q);
-	}
+	*end = a ? a : b;
 	return first;
+}
+
+/* Takes out all that is due, in its order. There may be as many queues as sets: lists are merged
+ * with those of as many queues. */
+static struct held *take_due(struct late *l)
+{
+	struct held *of_queues[32] = {NULL}; /* of 1, 2, 4, ... */
+	struct held *all = NULL;
+	for (struct queue *q; (q = l->due);) {
+		l->due = q->next_due;
+		struct held *h = take_queue(l, q);
+		size_t i = 0;
+		for (; i < LEN(of_queues) - 1 && of_queues[i]; i++) {
+			h = merge(of_queues[i], h);
+			of_queues[i] = NULL;
+		}
+		of_queues[i] = merge(of_queues[i], h);
+	}
+	for (size_t i = 0; i < LEN(of_queues); i++)
+		all = merge(of_queues[i], all);
+	return all;
 }
 
 void late_release(struct decoder *d)

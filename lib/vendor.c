@@ -57,18 +57,18 @@ static bool find_exception(const struct record *r, uint16_t *code)
 	return false;
 }
 
-uint32_t vendor_complete(unsigned what, struct record *r)
+uint64_t vendor_complete(unsigned what, struct record *r)
 {
-	uint32_t met = 0;
+	uint64_t met = 0;
 	uint16_t code;
 	if (what & VENDOR_EXCEPTION && !record_has(r, FIELD_fwd_status) &&
 		find_exception(r, &code)) {
 		RECORD_SET(r, fwd_status, code ? DROPPED : FORWARDED);
-		met |= 1u << QUIRK_FORWARDING_EXCEPTION;
+		met |= QUIRK_BIT(FORWARDING_EXCEPTION);
 	}
 	if (what & (VENDOR_NAT_CREATED | VENDOR_NAT_DELETED)) {
 		RECORD_SET(r, nat_event, what & VENDOR_NAT_CREATED ? NAT_CREATED : NAT_DELETED);
-		met |= 1u << QUIRK_NAT_BY_TIMES;
+		met |= QUIRK_BIT(NAT_BY_TIMES);
 	}
 	return met;
 }

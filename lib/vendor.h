@@ -15,6 +15,6 @@ unsigned vendor_says(const struct template *t);
 #define VENDOR_NAT_DELETED 4u /* or an end: that it was deleted */
 
 /* Sets the fields that are not set yet. Returns the quirks that were met, by their bits. */
-uint32_t vendor_complete(unsigned what, struct record *r);
+uint64_t vendor_complete(unsigned what, struct record *r);
 
 #endif

@@ -103,6 +103,69 @@ PY
 	same 0 "$(total err templates_expired)" templates_expired
 }
 
+# crowded NAMES PORT: one exporter that names so many interfaces, in few datagrams; its template comes from port PORT,
+# its names from 2055
+crowded() {
+	python3 - "$@" <<'PY'
+import struct, sys
+
+def packet(port, body):
+    message = struct.pack(">HHIII", 10, 16 + len(body), 1767225600, 0, 0) + body
+    udp = struct.pack(">HHHH", port, 4739, 8 + len(message), 0) + message
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, bytes((192, 0, 2, 1)), bytes(4))
+    return struct.pack("<IIII", 1767225600, 0, len(ip + udp), len(ip + udp)) + ip + udp
+
+out = struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 262144, 101)
+template = struct.pack(">HHHHHHH", 256, 2, 1, 10, 4, 82, 64)
+out += packet(int(sys.argv[2]), struct.pack(">HH", 3, 4 + len(template)) + template)
+for first in range(0, int(sys.argv[1]), 500):
+    names = b"".join(struct.pack(">I", i) + (b"Ethernet%d" % i).ljust(64, b"-") for i in range(first, first + 500))
+    out += packet(2055, struct.pack(">HH", 256, 4 + 500 * 68) + names)
+sys.stdout.buffer.write(out)
+PY
+}
+
+@test "nfdecode --exporter-max, --state-max: names that a record brings do not drive out the template that it is read by" {
+	need_command python3
+	for port in 2055 2056; do
+		crowded 2000 "$port" >stream
+		nfdecode -j --exporter-max 64K <stream 2>err
+		same 2000 "$(total err option_records)" "option_records with port $port"
+		same 1 "$(total err templates)" "templates with port $port"
+		same 0 "$(total err templates_evicted)" "templates_evicted with port $port"
+		[ "$(total err exporter_max_hits)" -gt 100 ]
+		[ "$(total err state_bytes)" -le 65536 ]
+	done
+	crowded 20000 2056 >stream
+	nfdecode -j --state-max 1M --exporter-max 8M --wait-bytes 0 <stream 2>err
+	same 20000 "$(total err option_records)" option_records
+}
+
+@test "nfdecode: what waits for thousands of templates is decoded in its order, and soon" {
+	need_command python3 jq
+	python3 - >stream <<'PY'
+import struct, sys
+
+def packet(body):
+    message = struct.pack(">HHIII", 10, 16 + len(body), 1767225600, 0, 0) + body
+    udp = struct.pack(">HHHH", 2055, 4739, 8 + len(message), 0) + message
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, bytes((192, 0, 2, 1)), bytes(4))
+    sys.stdout.buffer.write(struct.pack("<IIII", 1767225600, 0, len(ip + udp), len(ip + udp)) + ip + udp)
+
+sys.stdout.buffer.write(struct.pack("<IHHiIII", 0xa1b23c4d, 2, 4, 0, 0, 262144, 101))
+sets = [struct.pack(">HHI", 256 + i * 7919 % 8000, 8, i) for i in range(64000)]
+for first in range(0, len(sets), 8000):
+    packet(b"".join(sets[first:first + 8000]))
+body = b"".join(struct.pack(">HHHH", 256 + i, 1, 1, 4) for i in range(8000))
+packet(struct.pack(">HH", 2, 4 + len(body)) + body)
+PY
+	TIMEFORMAT=%U
+	{ time nfdecode -j --wait-bytes 100M --state-max 200M --exporter-max 100M <stream 2>err >lines; } 2>spent
+	same 64000 "$(wc -l <lines)"
+	jq -n '[inputs.in_bytes] | . == [range(64000)]' <lines | grep -qx true
+	jq -e '. < 4' <spent >/dev/null # seconds of a processor
+}
+
 @test "nfdecode: what the bounds did shows in nfctl" {
 	need_command python3 jq
 	lines=("1 templates 256 1" "1 data 256")
