@@ -5,7 +5,7 @@
 #define GOFLOW_SQL_COUNTERS_H
 
 #include "lib/jsonl.h"
-#include "lib/stream.h"
+#include "lib/sink.h"
 
 struct sql_counters {
 	struct jsonl_reader *reader;
@@ -20,8 +20,22 @@ extern const uint8_t sql_counters_fields[SQL_COUNTERS_FIELDS]; /* enum field_id 
 int sql_counters_open(struct sql_counters *c);
 void sql_counters_close(struct sql_counters *c);
 
-/* Takes the next line off *left, empty ones aside. Returns 1; 0: there is none; or ERR_JSON_SYNTAX or ERR_JSON_VALUE: the
- * line is none of counters, or does not say when it was received; it is taken off all the same. */
-int sql_counters_next(struct sql_counters *c, struct text *left);
+/* How a sink sends rows. */
+struct sql_counters_way {
+	/* Adds the line in hand to the rows to be sent, of which it is the first or not. Returns whether one more, of
+	 * any length, has room. */
+	bool (*add)(void *self, bool first);
+
+	/* Sends them. Returns 0; 1: some of it was refused, nothing of it is stored, and the transaction goes on; or
+	 * ERR_RETRY. */
+	int (*send)(void *self);
+	void *self;
+};
+
+/* Stores the lines of a frame, within the transaction, and counts them in the result. What is refused together is
+ * sent one by one. Lines that are none of counters, or do not say when they were received, are refused. Returns 0 or
+ * ERR_RETRY. */
+int sql_counters_store(const struct sql_counters_way *way, struct sql_counters *c, const struct frame *f,
+	struct sink_result *result);
 
 #endif

@@ -82,9 +82,17 @@ static int bind_field(
 	}
 }
 
-/* Inserts the line in hand. Returns SQLITE_DONE or SQLite's code. */
-static int insert_line(struct sqlite_sink *s)
+/* Rows are sent one by one. */
+static bool add_line(void *self, bool first)
 {
+	(void)self;
+	(void)first;
+	return false;
+}
+
+static int insert_line(void *self)
+{
+	struct sqlite_sink *s = self;
 	const struct text *json = &s->counters.counters;
 	char text[SQL_COUNTERS_FIELDS][IP_TEXT_MAX];
 	int rc = SQLITE_OK;
@@ -98,23 +106,15 @@ static int insert_line(struct sqlite_sink *s)
 		rc = sqlite3_step(s->insert_counters);
 	sqlite3_reset(s->insert_counters);
 	sqlite3_clear_bindings(s->insert_counters); /* they borrow */
-	return rc;
+	if (rc == SQLITE_DONE)
+		return 0;
+	return sqlite_is_refusal(s, rc) ? 1 : sqlite_failed(s, "inserting counters");
 }
 
 int counters_store(struct sqlite_sink *s, const struct frame *f, struct sink_result *result)
 {
-	struct text left = {(const char *)f->payload, (uint32_t)f->len};
-	int got;
-	while ((got = sql_counters_next(&s->counters, &left)) != 0) {
-		int rc = got > 0 ? insert_line(s) : SQLITE_MISMATCH;
-		if (rc == SQLITE_DONE)
-			result->counters_stored++;
-		else if (sqlite_is_refusal(s, rc))
-			result->counters_refused++;
-		else
-			return sqlite_failed(s, "inserting counters");
-	}
-	return 0;
+	const struct sql_counters_way way = {add_line, insert_line, s};
+	return sql_counters_store(&way, &s->counters, f, result);
 }
 
 int counters_prune(struct sqlite_sink *s, sqlite3_int64 before)
