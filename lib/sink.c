@@ -148,17 +148,28 @@ static bool report(void *self, const char *request, json_t *doc)
 	return true;
 }
 
-void sink_refuse(struct sink_result *result, const struct record *r, const char *reason)
+static void say_refused(const char *what, const char *reason)
 {
 	static struct log_limit limit;
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	uint64_t missed;
-	result->refused++;
-	reject_add(result->rejects, r, reason);
 	pthread_mutex_lock(&lock);
 	if (log_limit(&limit, &missed))
-		log_warn("row refused: %s not_said=%llu", reason, (unsigned long long)missed);
+		log_warn("%s refused: %s not_said=%llu", what, reason, (unsigned long long)missed);
 	pthread_mutex_unlock(&lock);
+}
+
+void sink_refuse(struct sink_result *result, const struct record *r, const char *reason)
+{
+	result->refused++;
+	reject_add(result->rejects, r, reason);
+	say_refused("row", reason);
+}
+
+void sink_refuse_counters(struct sink_result *result, const char *reason)
+{
+	result->counters_refused++;
+	say_refused("row of counters", reason);
 }
 
 /* Batches ------------------------------------------------------------------------------------- */

@@ -108,4 +108,7 @@ int sink_main(const struct sink_ops *ops, void *self, int argc, char **argv);
  * reaches when the store has succeeded. The reason is a short sentence without secrets. */
 void sink_refuse(struct sink_result *result, const struct record *r, const char *reason);
 
+/* Counts a line of counters that the server will never take. */
+void sink_refuse_counters(struct sink_result *result, const char *reason);
+
 #endif

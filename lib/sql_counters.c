@@ -37,11 +37,13 @@ static int store_some(const struct sql_counters_way *way, struct sql_counters *c
 {
 	struct text tried = *left;
 	uint64_t rows = 0, unreadable = 0;
+	int fault = 0;
 	for (bool more = true; more && left->len;) {
-		if (next_line(c, left) == 0)
+		int err = next_line(c, left);
+		if (!err)
 			more = way->add(way->self, rows++ == 0) && !one;
-		else
-			unreadable++;
+		fault = err ? err : fault;
+		unreadable += err != 0;
 	}
 	int got = rows ? way->send(way->self) : 0;
 	if (got == 1 && rows > 1) {
@@ -52,7 +54,10 @@ static int store_some(const struct sql_counters_way *way, struct sql_counters *c
 		return got;
 	}
 	result->counters_stored += got == 0 ? rows : 0;
-	result->counters_refused += unreadable + (got == 1);
+	if (got == 1)
+		sink_refuse_counters(result, way->why);
+	for (; unreadable; unreadable--)
+		sink_refuse_counters(result, err_sentence(fault));
 	return got < 0 ? got : 0;
 }
 

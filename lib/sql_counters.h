@@ -30,6 +30,7 @@ struct sql_counters_way {
 	 * ERR_RETRY. */
 	int (*send)(void *self);
 	void *self;
+	const char *why; /* where it leaves the reason of what was refused */
 };
 
 /* Stores the lines of a frame, within the transaction, and counts them in the result. What is refused together is

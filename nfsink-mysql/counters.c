@@ -78,12 +78,15 @@ static bool add_row(void *connection, bool first)
 static int send_rows(void *connection)
 {
 	struct my_conn *c = connection;
-	return c->text_len ? insert_send(c) : 1;
+	if (c->text_len)
+		return insert_send(c);
+	snprintf(c->why, sizeof c->why, "it is larger than a packet of the server may be");
+	return 1;
 }
 
 int counters_store(struct my_conn *c, const struct sink_batch *batch, struct sink_result *result)
 {
-	const struct sql_counters_way way = {add_row, send_rows, c};
+	const struct sql_counters_way way = {add_row, send_rows, c, c->why};
 	int err = 0;
 	for (size_t i = 0; i < batch->count && !err; i++)
 		if (c->mine[i] && batch->frames[i].kind == FRAME_COUNTERS)

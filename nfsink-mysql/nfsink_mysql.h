@@ -58,7 +58,8 @@ struct my_sink {
 	bool migrate;
 	struct sql_settings set;
 	struct sql_columns columns;
-	char ledger[SQL_NAME_MAX + 1], dirty[SQL_NAME_MAX + 1], view[SQL_NAME_MAX + 1], counters[SQL_NAME_MAX + 1];
+	char ledger[SQL_NAME_MAX + 1], dirty[SQL_NAME_MAX + 1], view[SQL_NAME_MAX + 1];
+	char counters[SQL_NAME_MAX + 1];
 	pthread_mutex_t lock; /* of the rest */
 	uint64_t stored; /* records, by all connections */
 	bool said_method, said_missing, said_size;
@@ -261,8 +262,8 @@ int bulk_send(struct my_conn *c);
 int load_send(struct my_conn *c);
 int insert_send(struct my_conn *c);
 
-/* A value of a record (SQL's NULL where it has none), or a string, as a statement has it: appended to c->text. Returns the
- * end. A value that is not text takes 64 bytes at most, a string twice its length and its quotes. */
+/* Put a value of a record (NULL where it has none), or a string, as a statement has it, at p. Return its end. A value
+ * that is not text takes 64 bytes at most, a string twice its length and its quotes. */
 char *insert_value(struct my_conn *c, char *p, enum field_id id, const struct record *r);
 char *insert_string(struct my_conn *c, char *p, struct piece text);
 

@@ -1,11 +1,11 @@
 /* The table of sFlow's counters, where it is asked for: made, and filled by an INSERT of many rows.
  * They are few beside records. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/base.h"
 #include "lib/err.h"
+#include "lib/jsontext.h"
 #include "nfsink-pg/nfsink_pg.h"
 
 #define VALUE_ROOM 64 /* the longest value but the JSON, with its quotes and comma */
@@ -45,22 +45,31 @@ int counters_prepare(struct pg_conn *c)
 	return err && strcmp(c->state, "42703") == 0 ? ERR_CONFIG : err; /* a column is missing */
 }
 
-static char *put_number(char *p, uint64_t v)
+static char *put_quoted(char *p, const char *text)
 {
-	return p + sprintf(p, "%" PRId64, v > INT64_MAX ? INT64_MAX : (int64_t)v);
+	*p++ = '\'';
+	p = stpcpy(p, text);
+	*p++ = '\'';
+	return p;
 }
 
+static char *put_number(char *p, uint64_t v)
+{
+	return jsontext_decimal(p, v > INT64_MAX ? INT64_MAX : v);
+}
+
+/* To the microsecond, and no further: the server would round. */
 static char *put_time(char *p, const struct instant *t)
 {
 	struct instant exact = {t->ns - t->ns % NS_PER_US, 6};
 	char text[INSTANT_TEXT_MAX];
-	return p + sprintf(p, "'%s'", instant_text(exact, text));
+	return put_quoted(p, instant_text(exact, text));
 }
 
 static char *put_ip(char *p, const struct ip *ip)
 {
 	char text[IP_TEXT_MAX];
-	return p + sprintf(p, "'%s'", ip_text(ip, text));
+	return put_quoted(p, ip_text(ip, text));
 }
 
 static char *put_field(char *p, enum field_id id, const struct record *r)
@@ -78,7 +87,8 @@ static char *put_field(char *p, enum field_id id, const struct record *r)
 
 static char *begin(struct pg_conn *c, char *p)
 {
-	p += sprintf(p, "SAVEPOINT counters; INSERT INTO \"%s\" (", c->s->counters);
+	p = stpcpy(stpcpy(p, "SAVEPOINT counters; INSERT INTO \""), c->s->counters);
+	p = stpcpy(p, "\" (");
 	p += put_columns(p, SQL_ROOM / 2, false);
 	return stpcpy(p, ") VALUES ");
 }
@@ -103,7 +113,7 @@ static bool add_row(void *connection, bool first)
 static int send_rows(void *connection)
 {
 	struct pg_conn *c = connection;
-	strcpy(c->buffer + c->used, "; RELEASE SAVEPOINT counters");
+	stpcpy(c->buffer + c->used, "; RELEASE SAVEPOINT counters");
 	int err = pg_run(c, "inserting counters", c->buffer);
 	if (!err || PQstatus(c->db) == CONNECTION_BAD || !pg_is_refusal(c))
 		return err;
@@ -115,7 +125,7 @@ static int send_rows(void *connection)
 int counters_store(struct pg_conn *c, const struct sink_batch *batch, const bool *mine,
 	struct sink_result *result)
 {
-	const struct sql_counters_way way = {add_row, send_rows, c};
+	const struct sql_counters_way way = {add_row, send_rows, c, c->why};
 	int err = 0;
 	for (size_t i = 0; i < batch->count && !err; i++)
 		if (mine[i] && batch->frames[i].kind == FRAME_COUNTERS)

@@ -108,12 +108,13 @@ static int insert_line(void *self)
 	sqlite3_clear_bindings(s->insert_counters); /* they borrow */
 	if (rc == SQLITE_DONE)
 		return 0;
-	return sqlite_is_refusal(s, rc) ? 1 : sqlite_failed(s, "inserting counters");
+	int err = sqlite_failed(s, "inserting counters");
+	return sqlite_is_refusal(s, rc) ? 1 : err;
 }
 
 int counters_store(struct sqlite_sink *s, const struct frame *f, struct sink_result *result)
 {
-	const struct sql_counters_way way = {add_line, insert_line, s};
+	const struct sql_counters_way way = {add_line, insert_line, s, s->why};
 	return sql_counters_store(&way, &s->counters, f, result);
 }
 
