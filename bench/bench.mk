@@ -38,6 +38,11 @@ bench-start: $(BIN)
 bench-state: $(BIN) $(BUILD)/bench/measure
 	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' bench/state.py 1000 500
 
-.PHONY: bench-servers bench-sizes bench-kafka bench-start bench-state
+# How fast nfdecode decodes beside that of another build: make bench-builds OTHER=FOLDER-OF-PROGRAMS [CAPTURES='FILE ...']
+bench-builds: $(BIN) $(BUILD)/bench/gen
+	@GOFLOW_BIN='$(abspath $(BUILD))/bin' BENCH_BIN='$(abspath $(BUILD))/bench' \
+		bench/builds.py '$(OTHER)' $(FLOWS) $(ROUNDS) $(CAPTURES)
+
+.PHONY: bench-servers bench-sizes bench-kafka bench-start bench-state bench-builds
 
 -include $(BENCH_SRC:%.c=$(BUILD)/%.d)

@@ -55,15 +55,6 @@ static inline struct cursor cursor_slice(struct cursor *c, size_t n)
 	return (struct cursor){at, at ? at + n : NULL};
 }
 
-/* A big-endian unsigned integer of 1 to 8 bytes at p, unchecked: for a length already tested. */
-static inline uint64_t be_uint(const uint8_t *p, size_t n)
-{
-	uint64_t v = 0;
-	for (size_t i = 0; i < n; i++)
-		v = v << 8 | p[i];
-	return v;
-}
-
 static inline uint16_t be16(const uint8_t *p)
 {
 	uint16_t v;
@@ -83,6 +74,19 @@ static inline uint64_t be64(const uint8_t *p)
 	uint64_t v;
 	memcpy(&v, p, sizeof v);
 	return __builtin_bswap64(v);
+}
+
+/* A big-endian unsigned integer of 1 to 8 bytes at p, unchecked: for a length already tested. */
+static inline uint64_t be_uint(const uint8_t *p, size_t n)
+{
+	uint64_t v = 0;
+	if (n == 4)
+		return be32(p);
+	if (n == 8)
+		return be64(p);
+	for (size_t i = 0; i < n; i++)
+		v = v << 8 | p[i];
+	return v;
 }
 
 static inline uint8_t cursor_u8(struct cursor *c)

@@ -39,7 +39,8 @@ struct decoder *decoder_new(const struct decoder_config *config, decode_emit *em
 	});
 	d->late = late_new(config->wait_max, config->wait_ns, config->seed);
 	int err = netflow_fixed_new(d->fixed);
-	d->record.extras = malloc(RECORD_EXTRAS_MAX * sizeof *d->record.extras);
+	d->record.extras =
+		malloc((RECORD_EXTRAS_MAX + LISTS_TEMPLATES_MAX) * sizeof *d->record.extras);
 	if (!d->exporters || !d->late || err || !d->record.extras) {
 		decoder_free(d);
 		return NULL;

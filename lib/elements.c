@@ -192,8 +192,19 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
+static size_t name_template(uint16_t id, char *out)
+{
+	static const char word[] = "template";
+	memcpy(out, word, sizeof word - 1);
+	char *p = jsontext_decimal(out + sizeof word - 1, id);
+	*p = '\0';
+	return (size_t)(p - out);
+}
+
 size_t element_number(uint32_t pen, uint16_t id, char out[static ELEMENT_NAME_MAX])
 {
+	if (pen == PEN_LIST_TEMPLATE)
+		return name_template(id, out);
 	bool sflow = pen - PEN_SFLOW < SFLOW_PENS && id < SFLOW_FORMATS;
 	size_t len = sflow ? 5 : 2;
 	char *p = out;
@@ -284,10 +295,22 @@ static bool take_number(const char **at, const char *end, uint32_t most, uint32_
 	return true;
 }
 
+static int template_by_name(const char *p, const char *end, uint32_t *pen, uint16_t *id)
+{
+	uint32_t number;
+	if (!take_number(&p, end, UINT16_MAX, &number) || p != end)
+		return ERR_SYNTAX;
+	*pen = PEN_LIST_TEMPLATE;
+	*id = (uint16_t)number;
+	return 0;
+}
+
 static int unknown_by_name(const char *name, size_t len, uint32_t *pen, uint16_t *id)
 {
 	const char *p = name, *end = name + len;
 	uint32_t number, element;
+	if (len > 8 && memcmp(p, "template", 8) == 0)
+		return template_by_name(p + 8, end, pen, id);
 	bool sflow = len > 5 && memcmp(p, "sflow", 5) == 0;
 	if (!sflow && (len < 2 || memcmp(p, "en", 2) != 0))
 		return ERR_SYNTAX;
@@ -394,9 +417,9 @@ int element_type_by_name(const char *name, unsigned *bits)
 		{"dateTimeNanoseconds", ELEMENT_NANOSECONDS, 0},
 		{"ipv4Address", ELEMENT_IPV4, 0},
 		{"ipv6Address", ELEMENT_IPV6, 0},
-		{"basicList", ELEMENT_LIST, 0},
-		{"subTemplateList", ELEMENT_LIST, 0},
-		{"subTemplateMultiList", ELEMENT_LIST, 0},
+		{"basicList", ELEMENT_BASIC_LIST, 0},
+		{"subTemplateList", ELEMENT_SUBTEMPLATE_LIST, 0},
+		{"subTemplateMultiList", ELEMENT_SUBTEMPLATE_MULTILIST, 0},
 	};
 	for (size_t i = 0; i < LEN(types); i++)
 		if (strcmp(types[i].name, name) == 0) {
@@ -529,7 +552,9 @@ size_t element_value_json(const struct element *e, const uint8_t *bytes, size_t 
 	case ELEMENT_IPV4: return len == 4 ? put_address(ip_from4(bytes), out) : 0;
 	case ELEMENT_IPV6: return len == 16 ? put_address(ip_from6(bytes), out) : 0;
 	case ELEMENT_OCTETS:
-	case ELEMENT_LIST: return 0;
+	case ELEMENT_BASIC_LIST:
+	case ELEMENT_SUBTEMPLATE_LIST:
+	case ELEMENT_SUBTEMPLATE_MULTILIST: return 0; /* lib/lists_json.c */
 	}
 	return 0;
 }

@@ -11,7 +11,7 @@
 enum element_type {
 	ELEMENT_OCTETS, ELEMENT_UNSIGNED, ELEMENT_SIGNED, ELEMENT_FLOAT, ELEMENT_BOOLEAN, ELEMENT_MAC,
 	ELEMENT_STRING, ELEMENT_SECONDS, ELEMENT_MILLISECONDS, ELEMENT_MICROSECONDS, ELEMENT_NANOSECONDS,
-	ELEMENT_IPV4, ELEMENT_IPV6, ELEMENT_LIST,
+	ELEMENT_IPV4, ELEMENT_IPV6, ELEMENT_BASIC_LIST, ELEMENT_SUBTEMPLATE_LIST, ELEMENT_SUBTEMPLATE_MULTILIST,
 };
 
 struct element {
@@ -68,6 +68,9 @@ int element_type_by_name(const char *name, unsigned *bits);
 #define SFLOW_PENS      0x100000
 #define SFLOW_FORMATS   4096
 
+/* Templates that go with a record for its lists (lib/lists.h) are elements too: of this number, with their own id. */
+#define PEN_LIST_TEMPLATE UINT32_C(0xfffffffd)
+
 /* The element, or NULL if the registry does not know it. Reverse elements (pen PEN_REVERSE, RFC 5103
  * section 6.1, and YAF's own) find the forward element, NetFlow v9's ids for elements of Cisco and
  * ntop find those: element_name tells them apart, by a prefix. Static storage. */
@@ -76,7 +79,8 @@ const struct element *element_find(uint32_t pen, uint16_t id);
 #define ELEMENT_NAME_MAX 96
 
 /* Its name ("octetDeltaCount", "reverseOctetDeltaCount", "v9ConnectionId"), or "en<PEN>:id<ID>" where it
- * is not known, of sFlow "sflow<ENTERPRISE>:id<FORMAT>". NUL-terminated; returns the length. */
+ * is not known, of sFlow "sflow<ENTERPRISE>:id<FORMAT>",
+ * of a template "template<ID>". NUL-terminated; returns the length. */
 size_t element_name(uint32_t pen, uint16_t id, char out[static ELEMENT_NAME_MAX]);
 
 /* "en<PEN>:id<ID>", whether it is known or not; likewise. */

@@ -5,6 +5,7 @@
 
 #include "lib/exporter_store.h"
 #include "lib/hash.h"
+#include "lib/join.h"
 
 static void free_domain(struct exporters *all, struct domain *d);
 
@@ -182,6 +183,7 @@ static struct exporter *new_exporter(struct exporters *all, const struct ip *add
 	struct exporter **bucket = address_bucket(all, address);
 	e->address = *address;
 	e->settings = exporters_file_find(all->config.file, address);
+	e->nameable = e->settings.interfaces ? join_fields_of(NAME_INTERFACE) : 0;
 	e->next = *bucket;
 	*bucket = e;
 	all->usage.exporters++;
@@ -286,6 +288,8 @@ void exporter_name_put(struct exporters *all, struct exporter *e, const struct n
 		e->names = names_new(all->config.seed);
 	if (e->names)
 		names_put(e->names, key, text);
+	e->nameable |= join_fields_of(key->kind);
+	memset(e->at_hand, 0, sizeof e->at_hand);
 	store_refund(all, e, before);
 	store_charge(all, e, names_bytes(e->names));
 }

@@ -31,6 +31,8 @@ struct exporter {
 	uint32_t sampling_rate;
 	struct samplers samplers;
 	struct names *names;              /* owned; NULL: it announced none */
+	uint8_t nameable;                 /* fields that may have names, by those or the user's (join_fields_of) */
+	struct name_at_hand at_hand[NAMED_FIELDS];
 	uint64_t quirks[QUIRK_COUNT];     /* how often each was met */
 	struct instant last_seen;
 	uint64_t datagrams, flows, option_records;

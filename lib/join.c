@@ -25,14 +25,21 @@ static const struct {
 };
 
 /* Which record field is named by which. */
+#define JOINED(the_kind, name, to_name, is_wide)                                                   \
+	{                                                                                          \
+		NAME_##the_kind, FIELD_##name, FIELD_##to_name, is_wide,                           \
+			offsetof(struct record, name), offsetof(struct record, to_name)            \
+	}
 static const struct {
 	uint8_t kind, from, to;
-} joined[JOIN_NAMES_MAX] = {
-	{NAME_INTERFACE, FIELD_in_if, FIELD_in_if_name},
-	{NAME_INTERFACE, FIELD_out_if, FIELD_out_if_name},
-	{NAME_VRF, FIELD_vrf_in, FIELD_vrf_in_name},
-	{NAME_VRF, FIELD_vrf_out, FIELD_vrf_out_name},
-	{NAME_APPLICATION, FIELD_app_id, FIELD_app_name},
+	bool wide; /* `from` has 64 bits, not 32 */
+	uint16_t from_at, to_at;
+} joined[NAMED_FIELDS] = {
+	JOINED(INTERFACE, in_if, in_if_name, false),
+	JOINED(INTERFACE, out_if, out_if_name, false),
+	JOINED(VRF, vrf_in, vrf_in_name, false),
+	JOINED(VRF, vrf_out, vrf_out_name, false),
+	JOINED(APPLICATION, app_id, app_name, true),
 };
 
 #define JOIN_NAMES ((1u << LEN(joined)) - 1)
@@ -124,25 +131,20 @@ uint8_t join_fields(const struct template *t)
 	return (uint8_t)which;
 }
 
-static unsigned name_joins(const struct exporter *e, unsigned which)
+uint8_t join_fields_of(enum name_kind kind)
 {
-	unsigned what = 0;
-	for (; which; which &= which - 1) {
-		unsigned i = (unsigned)__builtin_ctz(which);
-		if (names_has(e->names, joined[i].kind) ||
-			(joined[i].kind == NAME_INTERFACE && e->settings.interfaces))
-			what |= 1u << i;
-	}
-	return what;
+	unsigned which = 0;
+	for (size_t i = 0; i < LEN(joined); i++)
+		if (joined[i].kind == kind)
+			which |= 1u << i;
+	return (uint8_t)which;
 }
 
 unsigned join_begin(const struct exporter *e, const struct template *t)
 {
-	unsigned what = 0;
+	unsigned what = e->nameable & (t ? t->join_fields : JOIN_NAMES);
 	if (t && t->options)
 		return 0;
-	if (e->names || e->settings.interfaces)
-		what |= name_joins(e, t ? t->join_fields : JOIN_NAMES);
 	if (exporter_has_quirk(e, QUIRK_OUT_IS_REVERSE) &&
 		(fills(t, FIELD_out_bytes) || fills(t, FIELD_out_pkts)))
 		what |= JOIN_REVERSE;
@@ -197,38 +199,38 @@ void join_icmp(struct exporter *e, struct record *r)
 	e->quirks[QUIRK_ICMP_IN_PORT]++;
 }
 
-/* Records of a set often have the same interfaces: the name of the last one is at hand. */
-static const struct text *name_at_hand(
-	struct join_name *last, const struct domain *domain, const struct record *r, unsigned i)
+/* Apart from its caller, which mostly does without it. */
+static __attribute__((noinline)) void find_name(
+	struct name_at_hand *n, const struct domain *domain, uint8_t kind, uint64_t id)
 {
-	const void *value = record_field(r, joined[i].from);
-	uint64_t id = fields[joined[i].from].kind == KIND_U64 ? *(const uint64_t *)value
-							      : *(const uint32_t *)value;
-	if (!last->known || last->id != id)
-		*last = (struct join_name){true, id, name_of(domain, joined[i].kind, id)};
-	return last->text;
+	*n = (struct name_at_hand){true, domain->id, id, name_of(domain, kind, id)};
 }
 
-void join_record(unsigned what, struct domain *domain, struct record *r,
-	struct join_name last[static JOIN_NAMES_MAX])
+static inline void join_name(unsigned i, struct domain *domain, struct record *r)
+{
+	struct name_at_hand *n = &domain->exporter->at_hand[i];
+	if (!record_has(r, joined[i].from) || record_has(r, joined[i].to))
+		return;
+	const char *value = (const char *)r + joined[i].from_at;
+	uint64_t id = joined[i].wide ? *(const uint64_t *)(const void *)value
+				     : *(const uint32_t *)(const void *)value;
+	if (n->id != id || !n->known || n->domain != domain->id)
+		find_name(n, domain, joined[i].kind, id);
+	if (!n->text)
+		return;
+	*(struct text *)(void *)((char *)r + joined[i].to_at) = *n->text;
+	record_mark(r, joined[i].to);
+}
+
+void join_record(unsigned what, struct domain *domain, struct record *r)
 {
 	if (what & JOIN_REVERSE) {
 		reverse(r, FIELD_out_bytes, FIELD_rev_bytes);
 		reverse(r, FIELD_out_pkts, FIELD_rev_pkts);
 		domain->exporter->quirks[QUIRK_OUT_IS_REVERSE]++;
 	}
-	what &= JOIN_NAMES;
-	for (; what; what &= what - 1) {
-		unsigned i = (unsigned)__builtin_ctz(what);
-		enum field_id from = joined[i].from, to = joined[i].to;
-		if (!record_has(r, from) || record_has(r, to))
-			continue;
-		const struct text *text = name_at_hand(&last[i], domain, r, i);
-		if (!text)
-			continue;
-		*(struct text *)((char *)r + fields[to].offset) = *text;
-		record_mark(r, to);
-	}
+	for (what &= JOIN_NAMES; what; what &= what - 1)
+		join_name((unsigned)__builtin_ctz(what), domain, r);
 }
 
 bool join_rate_is_shared(const struct domain *domain, const struct template *t)

@@ -19,19 +19,12 @@ unsigned join_begin(const struct exporter *e, const struct template *t);
 /* Of those bits: elements 23 and 24 are the counters of the opposite direction. */
 #define JOIN_REVERSE (1u << 30)
 
-#define JOIN_NAMES_MAX 5 /* fields that are names of others */
-
-/* The name that was found last for one of them. */
-struct join_name {
-	bool known;
-	uint64_t id;
-	const struct text *text; /* NULL: there is none */
-};
-
 /* Does that. Text that it sets borrows from what is remembered of the exporter, and holds until that
- * learns more. last: zeroed whenever that may have been since the last record. */
-void join_record(unsigned what, struct domain *domain, struct record *r,
-	struct join_name last[static JOIN_NAMES_MAX]);
+ * learns more. */
+void join_record(unsigned what, struct domain *domain, struct record *r);
+
+/* The fields, of join_begin's bits, that names of a kind are joined to. */
+uint8_t join_fields_of(enum name_kind kind);
 
 /* For a record of ICMP whose template has no type: it stands in the destination port (type and code as one
  * number), or in the source port where that is 0. Where both are, nobody knows. */

@@ -7,6 +7,7 @@
 #include "lib/base.h"
 #include "lib/elements.h"
 #include "lib/jsontext.h"
+#include "lib/lists.h"
 
 /* Each key with the comma in front of it; the first key's comma becomes the brace. */
 #define KEY_ROOM 32 /* the longest key with quotes, comma and colon; copied as one block */
@@ -32,6 +33,8 @@ static const struct {
 /* What an extra takes: its name, value and hex, and what stands around them. */
 #define EXTRA_ROOM(len)                                                                            \
 	(8 * (size_t)(len) + ELEMENT_NAME_MAX + ELEMENT_VALUE_ROOM + KEY_ROOM + NUMBER_ROOM)
+/* What the values of a record's lists may take, all together. */
+#define LISTS_ROOM (1024 * 1024)
 /* What the numbers of an element take: "element":"en4294967295:id65535", */
 #define NUMBER_ROOM 40
 
@@ -116,8 +119,20 @@ static char *put_value(char *out, enum field_id id, const char *value)
 	}
 }
 
+/* The readable value of an element. Returns its length; 0: there is none. *lists is the room for
+ * lists. */
+static size_t put_readable(const struct record *r, const struct extra *x, const struct element *e,
+	char *out, size_t *lists)
+{
+	if (e->type < ELEMENT_BASIC_LIST || e->type > ELEMENT_SUBTEMPLATE_MULTILIST)
+		return element_value_json(e, x->bytes, x->len, out);
+	size_t len = list_json(r, x, out, *lists);
+	*lists -= len;
+	return len;
+}
+
 /* One element: {"value":...,"hex":"..."}. */
-static char *put_extra(char *out, const struct extra *x)
+static char *put_extra(char *out, const struct record *r, const struct extra *x, size_t *lists)
 {
 	const struct element *e = element_find(x->pen, x->id);
 	*out++ = '{';
@@ -128,7 +143,7 @@ static char *put_extra(char *out, const struct extra *x)
 	}
 	if (e) {
 		char *value = PUT(out, "\"value\":");
-		size_t len = element_value_json(e, x->bytes, x->len, value);
+		size_t len = put_readable(r, x, e, value, lists);
 		if (len) {
 			out = value + len;
 			*out++ = ',';
@@ -140,7 +155,7 @@ static char *put_extra(char *out, const struct extra *x)
 }
 
 /* The object of all extras; those of one element stand next to each other and become an array. */
-static char *put_extras(char *out, const struct record *r)
+static char *put_extras(char *out, const struct record *r, size_t lists)
 {
 	for (uint32_t i = 0; i < r->extra_count;) {
 		const struct extra *x = &r->extras[i];
@@ -153,13 +168,13 @@ static char *put_extras(char *out, const struct record *r)
 		out += element_name(x->pen, x->id, out);
 		out = PUT(out, "\":");
 		if (end - i == 1) {
-			out = put_extra(out, x);
+			out = put_extra(out, r, x, &lists);
 			i = end;
 			continue;
 		}
 		for (char open = '['; i < end; i++, open = ',') {
 			*out++ = open;
-			out = put_extra(out, &r->extras[i]);
+			out = put_extra(out, r, &r->extras[i], &lists);
 		}
 		*out++ = ']';
 	}
@@ -204,11 +219,18 @@ static size_t text_room(const struct record *r)
 	return room;
 }
 
+/* What a record's lists may take of `cap`, of which `room` is for all else. */
+static size_t lists_room(size_t cap, size_t room)
+{
+	return cap - room < LISTS_ROOM ? cap - room : LISTS_ROOM;
+}
+
 size_t jsonl_write_extras(const struct record *r, char *out, size_t cap)
 {
-	if (cap < extras_room(r))
+	size_t room = extras_room(r);
+	if (cap < room)
 		return 0;
-	return (size_t)(put_extras(out, r) - out);
+	return (size_t)(put_extras(out, r, lists_room(cap, room)) - out);
 }
 
 /* The members of the fields whose bits are set, each with a comma in front. */
@@ -223,11 +245,11 @@ static char *put_fields(char *out, const struct record *r, unsigned word, uint64
 }
 
 /* Ends a line that began at `out` with the comma of its first member, which becomes the brace. */
-static size_t end_line(const struct record *r, char *out, char *p)
+static size_t end_line(const struct record *r, char *out, char *p, size_t lists)
 {
 	if (r->extra_count) {
 		p = PUT(p, ",\"extra\":");
-		p = put_extras(p, r);
+		p = put_extras(p, r, lists);
 	}
 	if (p == out)
 		p++;
@@ -240,11 +262,12 @@ static size_t end_line(const struct record *r, char *out, char *p)
 size_t jsonl_write(const struct record *r, char *out, size_t cap)
 {
 	char *p = out;
-	if (cap < FIXED_ROOM + text_room(r) + extras_room(r))
+	size_t room = FIXED_ROOM + text_room(r) + extras_room(r);
+	if (cap < room)
 		return 0;
 	for (unsigned w = 0; w < FIELD_WORDS; w++)
 		p = put_fields(p, r, w, r->present[w]);
-	return end_line(r, out, p);
+	return end_line(r, out, p, lists_room(cap, room));
 }
 
 /* Renders the shared fields, if they take no more than their room: text among them may be long. */
@@ -268,10 +291,11 @@ size_t jsonl_write_run(struct jsonl_prefix *prefix, const struct record *r, char
 {
 	if (!prefix->len || prefix->share_id != r->share_id)
 		keep_prefix(prefix, r);
-	if (!prefix->len || cap < FIXED_ROOM + text_room(r) + extras_room(r))
+	size_t room = FIXED_ROOM + text_room(r) + extras_room(r);
+	if (!prefix->len || cap < room)
 		return jsonl_write(r, out, cap);
 	char *p = put(out, prefix->text, prefix->len);
 	for (unsigned w = 0; w < FIELD_WORDS; w++)
 		p = put_fields(p, r, w, r->present[w] & ~r->shared[w]);
-	return end_line(r, out, p);
+	return end_line(r, out, p, lists_room(cap, room));
 }

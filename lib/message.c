@@ -131,7 +131,7 @@ void message_fault(struct message *m, const uint8_t *at, int err)
 }
 
 /* last_switched is always there; time_source says what it was taken from. */
-static void complete_times(struct record *r)
+static inline void complete_times(struct record *r)
 {
 	uint8_t source = 1;
 	if (!record_has(r, FIELD_last_switched)) {
@@ -192,7 +192,7 @@ static void learn_options(struct message *m, const struct template *t, const uin
 	m->domain->exporter->option_records++;
 }
 
-static void emit_one(struct message *m, struct record *r)
+static inline void emit_one(struct message *m, struct record *r)
 {
 	if (m->decoder->scale)
 		join_scale(r);
@@ -201,10 +201,10 @@ static void emit_one(struct message *m, struct record *r)
 }
 
 /* A record that is complete but for what is joined to it. */
-static void hand_over(struct message *m, struct record *r)
+static inline void hand_over(struct message *m, struct record *r)
 {
 	if (m->joins)
-		join_record(m->joins, m->domain, r, m->names);
+		join_record(m->joins, m->domain, r);
 	unsigned reverse = m->split ? biflow_part(r) : 0;
 	emit_one(m, r);
 	if (!reverse)
@@ -227,6 +227,9 @@ static void flow_record(struct message *m, const struct template *t, const uint8
 		section_dissect(r, m->decoder->inner);
 	if (t->vendor)
 		exporter_met(m->domain->exporter, vendor_complete(t->vendor, r));
+	if (t->lists)
+		lists_add_templates(m->decoder->exporters, m->domain, m->datagram->received.ns, r,
+			m->decoder->list_templates);
 	complete_times(r);
 	if (!shares(m, FIELD_sampling_source))
 		complete_sampling(m, t, r);
@@ -252,7 +255,6 @@ void message_share_done(struct message *m, const struct template *t)
 {
 	struct record *r = &m->decoder->record;
 	m->joins = join_begin(m->domain->exporter, t);
-	memset(m->names, 0, sizeof m->names);
 	m->split = m->decoder->split && (biflow_of(t) || m->joins & JOIN_REVERSE);
 	memcpy(r->shared, m->shared, sizeof r->shared);
 	r->share_id++;

@@ -7,6 +7,7 @@
 #include "lib/cursor.h"
 #include "lib/decode.h"
 #include "lib/join.h"
+#include "lib/lists.h"
 
 struct late;
 
@@ -25,6 +26,7 @@ struct decoder {
 	struct record record;                                /* the one being filled */
 	struct template_field defs[TEMPLATE_FIELDS_MAX];     /* of the template being read */
 	struct field_position positions[TEMPLATE_FIELDS_MAX];
+	uint8_t list_templates[LISTS_BYTES_MAX];             /* that go with the record in hand */
 };
 
 struct message_header {
@@ -47,7 +49,6 @@ struct message {
 	struct pending *pending;
 	struct plan_times times;
 	unsigned joins;               /* what join_record has to do with the records of the set in hand */
-	struct join_name names[JOIN_NAMES_MAX]; /* of its last record */
 	bool split;                   /* they may be of both directions, and are to be parted */
 	uint64_t shared[FIELD_WORDS]; /* fields set by the header, for all its records */
 	uint32_t records;   /* data records so far, option records included */

@@ -11,7 +11,6 @@ struct names {
 	uint64_t seed;
 	size_t bytes, count;
 	uint64_t dropped;
-	uint32_t kinds; /* a bit for each that it has had */
 	struct name *newest, *oldest;
 	struct name *buckets[BUCKETS];
 };
@@ -100,11 +99,6 @@ size_t name_bytes(size_t len)
 	return sizeof(struct name) + len;
 }
 
-bool names_has(const struct names *n, enum name_kind kind)
-{
-	return n && n->kinds >> kind & 1;
-}
-
 /* The entry that one of that key takes the place of: its own, or the oldest where many domains have
  * one. NULL: none. */
 static struct name *replaced(struct names *n, const struct name_key *key)
@@ -155,7 +149,6 @@ int names_put(struct names *n, const struct name_key *key, const struct text *te
 	e->next = *bucket;
 	*bucket = e;
 	link_newest(n, e);
-	n->kinds |= UINT32_C(1) << key->kind;
 	n->bytes += name_bytes(text->len);
 	n->count++;
 	return 0;

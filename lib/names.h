@@ -24,6 +24,16 @@ struct name {
 	struct text text; /* behind it, in the same allocation */
 };
 
+/* The name that was found last for a field of records: they often have the same. */
+struct name_at_hand {
+	bool known;
+	uint32_t domain;
+	uint64_t id;
+	const struct text *text; /* NULL: there is none */
+};
+
+#define NAMED_FIELDS 5 /* fields that have names (lib/join.c) */
+
 struct names;
 
 /* An empty table; the seed keeps attackers from choosing buckets. NULL: no memory. */
@@ -39,9 +49,6 @@ uint64_t names_dropped(const struct names *n);
 
 /* How many bytes a name of that many takes. */
 size_t name_bytes(size_t len);
-
-/* Whether it has, or had, names of that kind. n may be NULL. */
-bool names_has(const struct names *n, enum name_kind kind);
 
 /* Remembers a name in place of an older one of its key. Returns 0, ERR_TOO_LARGE (it is too long, or empty), or
  * ERR_MEMORY. */

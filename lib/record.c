@@ -100,6 +100,8 @@ struct pieces {
 	struct piece list[FIELD_COUNT];
 };
 
+#define PIECES_KEPT_BITS 4
+
 static void add_piece(struct pieces *all, unsigned id)
 {
 	uint8_t size = packed_size[layout[id].kind];
@@ -122,23 +124,35 @@ static void make_pieces(struct pieces *all, const uint64_t *which)
 	}
 }
 
-/* The pieces for a set of fields. Records in a row mostly have the same: they are kept, those of
- * shared entries apart. */
-static const struct pieces *pieces_for(const uint64_t *which, bool shared)
+static const struct pieces *find_pieces(const uint64_t *which, bool shared)
 {
-	static _Thread_local struct pieces kept[2];
-	struct pieces *all = &kept[shared];
+	static _Thread_local struct pieces kept[2][1 << PIECES_KEPT_BITS];
+	uint64_t h = 0;
+	for (unsigned w = 0; w < FIELD_WORDS; w++)
+		h = (h ^ which[w]) * UINT64_C(0x9e3779b97f4a7c15);
+	struct pieces *all = &kept[shared][h >> (64 - PIECES_KEPT_BITS)];
 	if (memcmp(all->which, which, sizeof all->which) != 0)
 		make_pieces(all, which);
 	return all;
 }
 
+/* The pieces for a set of fields. Records have but a few such sets, in turn: some are kept, those
+ * of shared entries apart. The last one is at hand. */
+static const struct pieces *pieces_for(const uint64_t *which, bool shared)
+{
+	static const struct pieces none;
+	static _Thread_local const struct pieces *last[2] = {&none, &none};
+	if (memcmp(last[shared]->which, which, sizeof last[shared]->which) != 0)
+		last[shared] = find_pieces(which, shared);
+	return last[shared];
+}
+
 /* The values; NULL when the budget for text is used up. */
-static uint8_t *put_values(
+static inline uint8_t *put_values(
 	uint8_t *p, const struct record *r, const struct pieces *pieces, size_t *budget)
 {
 	const struct piece *end = pieces->list + pieces->count;
-	for (const struct piece *piece = pieces->list; piece < end && p; piece++) {
+	for (const struct piece *piece = pieces->list; piece < end; piece++) {
 		const char *value = (const char *)r + piece->offset;
 		if (piece->size) {
 			memcpy(p, value, COPY);
@@ -147,6 +161,8 @@ static uint8_t *put_values(
 			p = put_ip(p, (const struct ip *)value);
 		} else {
 			p = put_text(p, (const struct text *)(const void *)value, budget);
+			if (!p)
+				return NULL;
 		}
 	}
 	return p;

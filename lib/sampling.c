@@ -143,6 +143,7 @@ static uint32_t held(const struct samplers *all)
 
 static void remember(struct samplers *all, const struct sampler *s)
 {
+	all->by_template |= s->of == SAMPLER_OF_TEMPLATE;
 	all->by_interface |= s->of == SAMPLER_OF_INTERFACE;
 	for (uint32_t i = 0; i < held(all); i++)
 		if (same(&all->list[i], s)) {
@@ -218,7 +219,9 @@ static uint32_t last_one(const struct samplers *all, bool *only)
 /* For a flow whose sampler says nothing. */
 static uint32_t rate_of_scope(const struct samplers *all, const struct sampled *flow)
 {
-	uint32_t rate = find(all, flow->domain, SAMPLER_OF_TEMPLATE, flow->template_id, false);
+	uint32_t rate = 0;
+	if (all->by_template)
+		rate = find(all, flow->domain, SAMPLER_OF_TEMPLATE, flow->template_id, false);
 	for (size_t i = 0; i < LEN(flow->interfaces) && !rate && all->by_interface; i++)
 		if (flow->interfaces[i])
 			rate = find(
@@ -234,14 +237,16 @@ uint32_t sampling_rate(const struct samplers *all, const struct sampled *flow, u
 		return 0;
 	if (flow->has_id)
 		rate = find(all, flow->domain, SAMPLER_OF_ID, flow->id, true);
-	last = rate ? rate : last_one(all, &only);
-	if (!rate && flow->has_id && flow->id == 0 && last) {
+	if (!rate && flow->has_id && flow->id == 0 && (last = last_one(all, &only))) {
 		*quirks |= QUIRK_BIT(SAMPLER_ZERO);
 		return last;
 	}
 	if (!rate)
 		rate = rate_of_scope(all, flow);
-	return rate || flow->has_id || !only ? rate : last;
+	if (rate || flow->has_id)
+		return rate;
+	last = last_one(all, &only);
+	return only ? last : 0;
 }
 
 uint32_t sampling_of_extras(const struct record *r)

@@ -28,7 +28,7 @@ struct sampler {
 
 struct samplers {
 	uint32_t count;    /* ever learnt; the slot is that modulo SAMPLERS_MAX */
-	bool by_interface; /* rates of interfaces were among them */
+	bool by_template, by_interface; /* rates of such were among them */
 	struct sampler list[SAMPLERS_MAX];
 };
 

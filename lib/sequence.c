@@ -13,7 +13,7 @@ struct range {
 	uint32_t start, len;
 };
 
-static struct range range_of(const struct sequence_datagram *d, enum sequence_unit unit)
+static inline struct range range_of(const struct sequence_datagram *d, enum sequence_unit unit)
 {
 	switch (unit) {
 	case SEQUENCE_FLOWS: return (struct range){d->number, d->flows};
@@ -170,6 +170,14 @@ static void trust(struct sequence *s)
 	s->doubtful = (struct sequence_counts){0};
 }
 
+/* The usual case: it follows the last one, and nothing tells against the unit in force. */
+static bool undoubted(const struct sequence *s, const struct sequence_datagram *d)
+{
+	static const uint8_t none[SEQUENCE_UNITS];
+	return range_of(d, s->unit).start == s->then[s->unit] &&
+	       memcmp(s->streak, none, sizeof none) == 0;
+}
+
 /* Compares the units by whether this datagram follows the last one; where it does by both, that
  * tells nothing. Returns whether the unit in force was changed. */
 static bool compare_units(struct sequence *s, struct sequence_counts *counts,
@@ -216,7 +224,8 @@ enum sequence_verdict sequence_take(
 	enum sequence_verdict verdict = judge(s, counts, d);
 	if (verdict == SEQUENCE_FIRST)
 		trust(s);
-	else if (compare_units(s, counts, &before, d))
+	else if (!(verdict == SEQUENCE_NEXT && undoubted(s, d)) &&
+		 compare_units(s, counts, &before, d))
 		verdict = SEQUENCE_NEXT;
 	advance(s, d, verdict != SEQUENCE_LATE && verdict != SEQUENCE_DUPLICATE);
 	if (verdict != SEQUENCE_DUPLICATE) {

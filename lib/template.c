@@ -7,6 +7,7 @@
 #include "lib/elements.h"
 #include "lib/err.h"
 #include "lib/join.h"
+#include "lib/lists.h"
 #include "lib/nested.h"
 #include "lib/section.h"
 #include "lib/vendor.h"
@@ -263,6 +264,14 @@ static bool has_section(const struct template *t)
 	return false;
 }
 
+static bool has_lists(const struct template *t)
+{
+	for (size_t i = 0; i < t->field_count; i++)
+		if (list_type(t->fields[i].pen, t->fields[i].id) >= 0)
+			return true;
+	return false;
+}
+
 /* A template field on its way into the order in which extras stand. */
 struct place {
 	struct template_field field;
@@ -412,6 +421,7 @@ static void make_plan(struct template *t)
 	t->icmp_in_port = always_sets(t, FIELD_protocol) && always_sets(t, FIELD_src_port) &&
 			  always_sets(t, FIELD_dst_port) && claims.by[FIELD_icmp_type] == NOBODY;
 	t->section = has_section(t);
+	t->lists = has_lists(t);
 	t->nested = !t->options && nested_template(t->fields, t->field_count);
 	add_extras(t, claimed);
 	set_offsets(t);

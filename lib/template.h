@@ -65,6 +65,7 @@ struct template {
 	bool section;         /* its flow records hold part of a packet */
 	uint8_t vendor;       /* what vendor_complete has to do with its records */
 	bool nested;          /* its flow records tell of two IP headers */
+	bool lists;           /* they hold structured data (lib/lists.h) */
 	uint32_t record_len;  /* exact; the least, if variable; never 0 */
 	uint32_t bytes;       /* that it occupies, BLOCK_OVERHEAD included */
 	uint64_t present[FIELD_WORDS];   /* what every record will have */

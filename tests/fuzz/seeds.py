@@ -79,6 +79,16 @@ lines = "".join(json.dumps(d) + "\n" for d in SFLOW).encode()
 datagrams = [f[28:] for f in packets(run(sys.executable, str(tools / "sflow.py"), data=lines))[1]]
 save("decode", "sflow", b"".join(struct.pack(">HBB", len(d), 1, 1) + d for d in datagrams))
 
+LISTS = {"templates": {"257": [[8, 4], [1, 1], [1, 1]], "258": [[96, 65535], [291, 65535]]},  # a datagram for ipfix.py
+         "fields": [[8, 4], [291, 65535], [292, 65535], [293, 65535]], "records": [["10.0.0.1", {"basicList": [3, [1, 4], [1, 2]]},
+             {"subTemplateList": [0, 257, [["192.0.2.1", 7, 8]]]},
+             {"subTemplateMultiList": [1, [[258, [[{"text": "web"}, {"basicList": [2, [82, 65535], [{"text": "a"}]]}]]],
+                                           [257, [["192.0.2.1", 7, 8]]]]]}]]}
+capture = run(sys.executable, str(tools / "ipfix.py"), data=json.dumps(LISTS).encode())
+datagram = packets(capture)[1][0][28:]
+save("decode", "lists", struct.pack(">HBB", len(datagram), 1, 1) + datagram)
+save("jsonl", "lists", run("nfdecode", "-j", data=capture))
+
 for form in "le-us", "le-ns", "be-us", "be-ns":
     save("pcapio", form, run(sys.executable, str(tools / "exports.py"), form, "2"))
 save("stream", "three-records",

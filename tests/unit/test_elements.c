@@ -127,7 +127,7 @@ static void test_known_elements(void **state)
 		{0, 156, ELEMENT_NANOSECONDS, "flowStartNanoseconds"},
 		{0, 236, ELEMENT_STRING, "VRFname"},
 		{0, 276, ELEMENT_BOOLEAN, "dataRecordsReliability"},
-		{0, 291, ELEMENT_LIST, "basicList"},
+		{0, 291, ELEMENT_BASIC_LIST, "basicList"},
 		{0, 311, ELEMENT_FLOAT, "samplingProbability"},
 		{0, 434, ELEMENT_SIGNED, "mibObjectValueInteger"},
 		{0, 507, ELEMENT_UNSIGNED, "gtpuTEid"},
@@ -423,7 +423,7 @@ static void test_others(void **state)
 	CHECK(IPV6, "", NULL);
 	CHECK(OCTETS, "abc", NULL);
 	CHECK(OCTETS, "", NULL);
-	CHECK(LIST, "\x03\x00\x01\x00\x04", NULL);
+	CHECK(BASIC_LIST, "\x03\x00\x01\x00\x04", NULL);
 }
 
 int main(void)

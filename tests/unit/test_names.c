@@ -45,8 +45,6 @@ static const char *find(enum name_kind kind, uint32_t domain, uint64_t id)
 static void test_by_kind_id_and_domain(void **state)
 {
 	(void)state;
-	assert_false(names_has(names, NAME_VRF));
-	assert_false(names_has(NULL, NAME_VRF));
 	put(NAME_INTERFACE, 1, 5, "eth5");
 	put(NAME_VRF, 1, 5, "red");
 	put(NAME_INTERFACE, 2, 5, "other5");
@@ -56,8 +54,6 @@ static void test_by_kind_id_and_domain(void **state)
 	assert_string_equal(find(NAME_VRF, 9, 5), "red");
 	assert_string_equal(find(NAME_INTERFACE, 1, 6), "-");
 	assert_string_equal(find(NAME_APPLICATION, 1, 5), "-");
-	assert_true(names_has(names, NAME_VRF));
-	assert_false(names_has(names, NAME_APPLICATION));
 }
 
 static void test_a_name_takes_the_place_of_the_old_one(void **state)
