@@ -487,16 +487,19 @@ static int hex_field(const struct text *key)
 	return id >= 0 && fields[id].kind == KIND_TEXT ? id : -1;
 }
 
+static bool is_key(const struct text *key, const char *name)
+{
+	return key->len == strlen(name) && memcmp(key->p, name, key->len) == 0;
+}
+
 /* Lines of another type than flows, which have keys of flows too, are none. */
 static bool read_type(struct jsonl_reader *j, uint64_t *unknown)
 {
-	static const char counters[] = "counters";
 	struct text type;
 	if (peek(j) == '"') {
 		if (!read_string(j, &type))
 			return false;
-		if (type.len == sizeof counters - 1 && memcmp(type.p, counters, type.len) == 0)
-			j->is_counters = true;
+		j->is_counters = is_key(&type, "counters");
 		if (j->is_counters)
 			return j->counters || fail(j, ERR_OTHER_RECORD);
 	} else if (!skip_value(j, 0)) {
@@ -508,19 +511,13 @@ static bool read_type(struct jsonl_reader *j, uint64_t *unknown)
 
 static bool read_counters(struct jsonl_reader *j)
 {
-	bool object = peek(j) == '{';
-	const char *start = j->p;
-	if (!object)
+	if (peek(j) != '{')
 		return fail(j, ERR_JSON_VALUE);
+	const char *start = j->p;
 	if (!skip_value(j, 0))
 		return false;
 	*j->counters = (struct text){start, (uint32_t)(j->p - start)};
 	return true;
-}
-
-static bool is_key(const struct text *key, const char *name)
-{
-	return key->len == strlen(name) && memcmp(key->p, name, key->len) == 0;
 }
 
 static bool read_member(struct jsonl_reader *j, struct record *r, uint64_t *unknown)
@@ -567,7 +564,7 @@ static bool read_line(struct jsonl_reader *j, struct record *r, uint64_t *unknow
 	return j->p == j->end || fail(j, ERR_JSON_SYNTAX);
 }
 
-static int read_into(struct jsonl_reader *j, const char *line, size_t len, struct record *r,
+int jsonl_read(struct jsonl_reader *j, const char *line, size_t len, struct record *r,
 	size_t *offset, uint64_t *unknown)
 {
 	memset(r->present, 0, sizeof r->present);
@@ -587,13 +584,6 @@ static int read_into(struct jsonl_reader *j, const char *line, size_t len, struc
 	return j->err;
 }
 
-int jsonl_read(struct jsonl_reader *j, const char *line, size_t len, struct record *r,
-	size_t *offset, uint64_t *unknown)
-{
-	j->counters = NULL;
-	return read_into(j, line, len, r, offset, unknown);
-}
-
 int jsonl_read_counters(struct jsonl_reader *j, const char *line, size_t len, struct record *r,
 	struct text *counters)
 {
@@ -601,6 +591,7 @@ int jsonl_read_counters(struct jsonl_reader *j, const char *line, size_t len, st
 	uint64_t unknown = 0;
 	*counters = (struct text){NULL, 0};
 	j->counters = counters;
-	int err = read_into(j, line, len, r, &offset, &unknown);
+	int err = jsonl_read(j, line, len, r, &offset, &unknown);
+	j->counters = NULL;
 	return err || (j->is_counters && counters->p) ? err : ERR_JSON_VALUE;
 }
