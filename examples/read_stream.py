@@ -83,3 +83,5 @@ for kind, schema, payload in frames(sys.stdin.buffer):
     elif kind == 1 and schema in schemas:
         for values, extras in records(payload, schemas[schema]):
             print(as_json(values, extras))
+    elif kind == 3: # lines of counters, as they are
+        print(payload.read().decode(), end="")

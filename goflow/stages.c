@@ -130,6 +130,8 @@ int stage_decoder(struct stage_spec *s, const struct config *c, const struct con
 	if (c->values[KEY_ELEMENTS].text)
 		stage_argument(s, "--elements", c->values[KEY_ELEMENTS].text);
 	add_exporters(s, c->values[KEY_EXPORTERS].text);
+	if (f->values[KEY_HAND_COUNTERS].number)
+		stage_argument(s, "--counters", NULL);
 	if (c->values[KEY_INNER].number)
 		stage_argument(s, "--inner", NULL);
 	if (stream_id)

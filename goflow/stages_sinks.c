@@ -25,6 +25,7 @@ static const struct key_option of_every_sink[] = {
 static const struct key_option of_databases[] = {
 	{KEY_TABLE, "--table", AS_TEXT},
 	{KEY_EXTRA, "--extra", AS_SWITCH},
+	{KEY_COUNTERS, "--counters", AS_SWITCH},
 	{KEY_TIME_WINDOW, "--time-window", AS_TEXT},
 };
 

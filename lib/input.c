@@ -24,10 +24,13 @@ struct lines {
 	struct log_limit limit;
 	char text[JSONL_LINE_MAX];
 	uint8_t frame[STREAM_FRAME_MAX];
+	size_t counters_len; /* of lines of counters that wait */
+	uint8_t counters[STREAM_FRAME_MAX - STREAM_HEADER - STREAM_TRAILER];
 };
 
 struct input {
 	enum form form;
+	bool counters; /* are wanted */
 	uint64_t bad_lines, other_lines, unknown_keys;
 	struct stream_reader *stream; /* until the form is known, what is read goes here */
 	struct lines *lines;          /* NULL but for JSON lines */
@@ -41,6 +44,12 @@ struct input *input_new(void)
 		return NULL;
 	}
 	return in;
+}
+
+void input_take_counters(struct input *in, bool wanted)
+{
+	in->counters = wanted;
+	stream_read_counters(in->stream);
 }
 
 static void lines_free(struct lines *l)
@@ -68,6 +77,7 @@ static struct lines *lines_new(void)
 		return NULL;
 	memset(l, 0, offsetof(struct lines, text));
 	l->number = 1;
+	l->counters_len = 0;
 	l->reader = jsonl_reader_new();
 	if (!l->reader || record_init(&l->record) != 0) {
 		lines_free(l);
@@ -138,8 +148,23 @@ static void bad_line(struct input *in, int err, size_t offset)
 			(unsigned long long)missed);
 }
 
-/* One line into the frame at *used. Returns false if the frame has no room left for its record: the
- * line is then to be read again. */
+/* Keeps a line of counters. Returns 0, ERR_TOO_LARGE, or ERR_RETRY: those before it are to go
+ * first.
+ */
+static int keep_counters(struct lines *l, const char *line, size_t len)
+{
+	if (len + 1 > sizeof l->counters)
+		return ERR_TOO_LARGE;
+	if (l->counters_len + len + 1 > sizeof l->counters)
+		return ERR_RETRY;
+	memcpy(l->counters + l->counters_len, line, len);
+	l->counters_len += len;
+	l->counters[l->counters_len++] = '\n';
+	return 0;
+}
+
+/* One line into the frame at *used, or to the other one's. Returns false if that has no room left
+ * for it: the line is then to be read again. */
 static bool take_line(
 	struct input *in, const char *line, size_t len, size_t *used, uint32_t *records)
 {
@@ -158,9 +183,15 @@ static bool take_line(
 		*records += packed != 0;
 		err = packed ? 0 : ERR_TOO_LARGE;
 	}
-	if (err == ERR_OTHER_RECORD)
+	if (err == ERR_OTHER_RECORD && !in->counters) {
 		in->other_lines++;
-	else if (err)
+		return true;
+	}
+	if (err == ERR_OTHER_RECORD)
+		err = keep_counters(l, line, len);
+	if (err == ERR_RETRY)
+		return false;
+	if (err)
 		bad_line(in, err, offset);
 	return true;
 }
@@ -177,12 +208,26 @@ static void drop_long_line(struct input *in)
 	l->len = 0;
 }
 
+static int hand_counters(struct lines *l, struct frame *f)
+{
+	if (!l->counters_len)
+		return 0;
+	*f = (struct frame){.kind = FRAME_COUNTERS,
+		.payload = l->counters,
+		.len = l->counters_len,
+		.schema = schema_own()};
+	l->counters_len = 0;
+	return 1;
+}
+
 static int next_of_lines(struct input *in, struct frame *f, bool last)
 {
 	struct lines *l = in->lines;
 	size_t used = 0;
 	uint32_t records = 0;
 
+	if (l->counters_len) /* those that came with the records handed out before */
+		return hand_counters(l, f);
 	while (used < FRAME_OF_LINES && l->pos < l->len) {
 		const char *line = l->text + l->pos;
 		const char *nl = memchr(line, '\n', l->len - l->pos);
@@ -197,7 +242,7 @@ static int next_of_lines(struct input *in, struct frame *f, bool last)
 	}
 	drop_long_line(in);
 	if (!records)
-		return 0;
+		return hand_counters(l, f);
 	*f = (struct frame){.kind = FRAME_RECORDS,
 		.records = records,
 		.payload = l->frame,
@@ -208,7 +253,12 @@ static int next_of_lines(struct input *in, struct frame *f, bool last)
 
 int input_next(struct input *in, struct frame *f, bool last)
 {
-	return in->lines ? next_of_lines(in, f, last) : stream_next(in->stream, f, last);
+	if (in->lines)
+		return next_of_lines(in, f, last);
+	int got = stream_next(in->stream, f, last);
+	if (got > 0 && f->kind == FRAME_COUNTERS && !in->counters)
+		f->len = 0;
+	return got;
 }
 
 bool input_is_json(const struct input *in)
@@ -218,10 +268,11 @@ bool input_is_json(const struct input *in)
 
 void input_counts(const struct input *in, struct input_counts *out)
 {
+	const struct stream_counts *stream = stream_counts(in->stream);
 	*out = (struct input_counts){
-		.stream = *stream_counts(in->stream),
+		.stream = *stream,
 		.bad_lines = in->bad_lines,
-		.other_lines = in->other_lines,
+		.other_lines = in->other_lines + (in->counters ? 0 : stream->counters),
 		.unknown_keys = in->unknown_keys,
 	};
 }

@@ -39,4 +39,10 @@ void jsonl_reader_free(struct jsonl_reader *j);
 int jsonl_read(struct jsonl_reader *j, const char *line, size_t len, struct record *r, size_t *offset,
 	uint64_t *unknown);
 
+/* Reads a line of counters ("type" is "counters") into r, as jsonl_read does a flow's, and where the value of its key
+ * "counters", an object, stands in the line. Returns 0, ERR_JSON_SYNTAX, or ERR_JSON_VALUE: also where it is another
+ * line. */
+int jsonl_read_counters(
+	struct jsonl_reader *j, const char *line, size_t len, struct record *r, struct text *counters);
+
 #endif

@@ -17,6 +17,8 @@ struct jsonl_reader {
 	char *arena; /* unescaped strings and bytes of the line; JSONL_LINE_MAX */
 	size_t used;
 	uint64_t hex_seen[FIELD_WORDS]; /* text fields whose exact bytes came as NAME_hex */
+	struct text *counters;          /* of a line of counters; NULL: it is to be a flow's */
+	bool is_counters;               /* its type says so */
 };
 
 struct jsonl_reader *jsonl_reader_new(void)
@@ -485,20 +487,36 @@ static int hex_field(const struct text *key)
 	return id >= 0 && fields[id].kind == KIND_TEXT ? id : -1;
 }
 
+static bool is_key(const struct text *key, const char *name)
+{
+	return key->len == strlen(name) && memcmp(key->p, name, key->len) == 0;
+}
+
 /* Lines of another type than flows, which have keys of flows too, are none. */
 static bool read_type(struct jsonl_reader *j, uint64_t *unknown)
 {
-	static const char counters[] = "counters";
 	struct text type;
 	if (peek(j) == '"') {
 		if (!read_string(j, &type))
 			return false;
-		if (type.len == sizeof counters - 1 && memcmp(type.p, counters, type.len) == 0)
-			return fail(j, ERR_OTHER_RECORD);
+		j->is_counters = is_key(&type, "counters");
+		if (j->is_counters)
+			return j->counters || fail(j, ERR_OTHER_RECORD);
 	} else if (!skip_value(j, 0)) {
 		return false;
 	}
 	++*unknown;
+	return true;
+}
+
+static bool read_counters(struct jsonl_reader *j)
+{
+	if (peek(j) != '{')
+		return fail(j, ERR_JSON_VALUE);
+	const char *start = j->p;
+	if (!skip_value(j, 0))
+		return false;
+	*j->counters = (struct text){start, (uint32_t)(j->p - start)};
 	return true;
 }
 
@@ -510,8 +528,8 @@ static bool read_member(struct jsonl_reader *j, struct record *r, uint64_t *unkn
 		return false;
 	int id = field_by_name(key.p, key.len);
 	int exact = id < 0 ? hex_field(&key) : -1;
-	bool extra = key.len == 5 && memcmp(key.p, "extra", 5) == 0;
-	bool type = key.len == 4 && memcmp(key.p, "type", 4) == 0;
+	bool extra = is_key(&key, "extra"), type = is_key(&key, "type");
+	bool counters = j->counters && is_key(&key, "counters");
 	j->used = used;
 	if (id >= 0)
 		return read_field(j, (enum field_id)id, r);
@@ -524,6 +542,8 @@ static bool read_member(struct jsonl_reader *j, struct record *r, uint64_t *unkn
 		return read_extras(j, r, unknown);
 	if (type)
 		return read_type(j, unknown);
+	if (counters)
+		return read_counters(j);
 	++*unknown;
 	return skip_value(j, 0);
 }
@@ -551,6 +571,7 @@ int jsonl_read(struct jsonl_reader *j, const char *line, size_t len, struct reco
 	memset(r->shared, 0, sizeof r->shared);
 	memset(j->hex_seen, 0, sizeof j->hex_seen);
 	r->extra_count = 0;
+	j->is_counters = false;
 	j->p = line;
 	j->end = line + len;
 	j->err = 0;
@@ -561,4 +582,16 @@ int jsonl_read(struct jsonl_reader *j, const char *line, size_t len, struct reco
 	if (!read_line(j, r, unknown))
 		*offset = (size_t)(j->bad - line);
 	return j->err;
+}
+
+int jsonl_read_counters(struct jsonl_reader *j, const char *line, size_t len, struct record *r,
+	struct text *counters)
+{
+	size_t offset;
+	uint64_t unknown = 0;
+	*counters = (struct text){NULL, 0};
+	j->counters = counters;
+	int err = jsonl_read(j, line, len, r, &offset, &unknown);
+	j->counters = NULL;
+	return err || (j->is_counters && counters->p) ? err : ERR_JSON_VALUE;
 }

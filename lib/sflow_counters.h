@@ -5,7 +5,7 @@
 #include "lib/cursor.h"
 
 /* How much sflow_counters_json may write of so many octets. */
-#define SFLOW_COUNTERS_ROOM(octets) (16 * (octets) + 64)
+#define SFLOW_COUNTERS_ROOM(octets) (12 * (octets) + 64)
 
 /* The name of a counter record's structure by its format (enterprise << 12 | number), or NULL. Static storage. */
 const char *sflow_counters_name(uint32_t format);

@@ -51,6 +51,8 @@ enum {
 	COUNT_RETRIES,
 	COUNT_SATURATED,
 	COUNT_RETIMED,
+	COUNT_COUNTERS_STORED,
+	COUNT_COUNTERS_REFUSED,
 	COUNT_DAMAGED_FRAMES,
 	COUNT_MISSING_FRAMES,
 	COUNT_DAMAGED_RECORDS,
@@ -79,6 +81,10 @@ static const struct counter counters[COUNTERS] = {
 		"values stored as the largest that their column holds"},
 	[COUNT_RETIMED] = {"retimed", COUNTER_INFO,
 		"records whose time was too far from their receipt, and became that"},
+	[COUNT_COUNTERS_STORED] = {"counters_stored", COUNTER_INFO,
+		"sFlow's counter samples stored"},
+	[COUNT_COUNTERS_REFUSED] = {"counters_refused", COUNTER_INFO,
+		"sFlow's counter samples that will never be taken"},
 	[COUNT_DAMAGED_FRAMES] = {"damaged_frames", COUNTER_INFO, "frames given up as damaged"},
 	[COUNT_MISSING_FRAMES] = {"missing_frames", COUNTER_INFO,
 		"frames missing by their numbers"},
@@ -87,8 +93,7 @@ static const struct counter counters[COUNTERS] = {
 	[COUNT_SKIPPED_BYTES] = {"skipped_bytes", COUNTER_INFO,
 		"bytes passed over to find a frame"},
 	[COUNT_BAD_LINES] = {"bad_lines", COUNTER_INFO, "malformed JSON lines"},
-	[COUNT_OTHER_LINES] = {"other_lines", COUNTER_INFO,
-		"JSON lines of sFlow's counters, passed over"},
+	[COUNT_OTHER_LINES] = {"other_lines", COUNTER_INFO, "sFlow's counter samples passed over"},
 	[COUNT_UNKNOWN_KEYS] = {"unknown_keys", COUNTER_INFO,
 		"keys of JSON lines that are no field's"},
 };
@@ -143,17 +148,28 @@ static bool report(void *self, const char *request, json_t *doc)
 	return true;
 }
 
-void sink_refuse(struct sink_result *result, const struct record *r, const char *reason)
+static void say_refused(const char *what, const char *reason)
 {
 	static struct log_limit limit;
 	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	uint64_t missed;
-	result->refused++;
-	reject_add(result->rejects, r, reason);
 	pthread_mutex_lock(&lock);
 	if (log_limit(&limit, &missed))
-		log_warn("row refused: %s not_said=%llu", reason, (unsigned long long)missed);
+		log_warn("%s refused: %s not_said=%llu", what, reason, (unsigned long long)missed);
 	pthread_mutex_unlock(&lock);
+}
+
+void sink_refuse(struct sink_result *result, const struct record *r, const char *reason)
+{
+	result->refused++;
+	reject_add(result->rejects, r, reason);
+	say_refused("row", reason);
+}
+
+void sink_refuse_counters(struct sink_result *result, const char *reason)
+{
+	result->counters_refused++;
+	say_refused("row of counters", reason);
 }
 
 /* Batches ------------------------------------------------------------------------------------- */
@@ -166,6 +182,8 @@ static void count_stored(struct sink *s, const struct pool_batch *b)
 	s->counts[COUNT_REFUSED] += result->refused;
 	s->counts[COUNT_SATURATED] += result->saturated;
 	s->counts[COUNT_RETIMED] += result->retimed;
+	s->counts[COUNT_COUNTERS_STORED] += result->counters_stored;
+	s->counts[COUNT_COUNTERS_REFUSED] += result->counters_refused;
 	s->counts[COUNT_WAITING] -= b->view.records;
 	s->counts[COUNT_BATCHES]++;
 	if (result->received_ns)
@@ -332,7 +350,7 @@ static enum exit_code conclude(struct sink *s, const struct stats_source *source
 	s->counts[COUNT_NOT_STORED] = left;
 	uint64_t lost = stats_totals(source); /* which brings the counters up to date */
 	lost += s->counts[COUNT_DAMAGED_FRAMES] + s->counts[COUNT_SKIPPED_BYTES] +
-		s->counts[COUNT_BAD_LINES];
+		s->counts[COUNT_BAD_LINES] + s->counts[COUNT_COUNTERS_REFUSED];
 	if (!s->accounted)
 		lost += s->counts[COUNT_MISSING_FRAMES];
 	switch (err) {
@@ -411,6 +429,8 @@ static int open_input(struct sink *s)
 	if (s->set.reject && s->reject_fd < 0)
 		return ERR_IO;
 	s->input = input_new();
+	if (s->input && s->ops->counters)
+		input_take_counters(s->input, s->ops->counters(s->self));
 	if (s->input)
 		return 0;
 	log_error("%s", err_sentence(ERR_MEMORY));

@@ -31,6 +31,8 @@ struct sink_result {
 	uint64_t refused;     /* which the server will never take: sink_refuse counts */
 	uint64_t received_ns; /* when the last of them was received; 0: not known */
 	uint64_t saturated;   /* values too large for their column, stored as the largest that it holds */
+	uint64_t counters_stored;  /* lines of the frames of counters */
+	uint64_t counters_refused; /* those that will never be taken */
 	uint64_t retimed;     /* records whose time was outside the window: see sql_row_time */
 	struct reject_list *rejects; /* the loop's */
 };
@@ -47,6 +49,10 @@ struct sink_ops {
 	/* When all options are known, before anything else: looks at them together and at the environment.
 	 * Returns 0, or ERR_SYNTAX after a log line. May be NULL. */
 	int (*configured)(void *self);
+
+	/* Whether counters are to be stored. Else frames of them come with nothing in them, for the ledger alone. NULL: none
+	 * come. No frame of them has records. */
+	bool (*counters)(void *self);
 
 	/* How many octets the sink wants before and behind the payload of each frame of a batch, a few KiB at most.
 	 * store may write to them, so that a frame need not be copied once more. The batch stays where it is until
@@ -101,5 +107,8 @@ int sink_main(const struct sink_ops *ops, void *self, int argc, char **argv);
 /* Counts a record that the server will never take, and keeps it for the file of --reject, which it
  * reaches when the store has succeeded. The reason is a short sentence without secrets. */
 void sink_refuse(struct sink_result *result, const struct record *r, const char *reason);
+
+/* Counts a line of counters that the server will never take. */
+void sink_refuse_counters(struct sink_result *result, const char *reason);
 
 #endif

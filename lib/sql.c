@@ -98,6 +98,7 @@ int sql_option(struct sql_settings *s, int id, const char *arg)
 	case SQL_OPT_TABLE: return set_table(s, arg);
 	case SQL_OPT_FIELDS: return set_fields(s, arg);
 	case SQL_OPT_EXTRA: return opt_switch("extra", arg, &s->extra);
+	case SQL_OPT_COUNTERS: return opt_switch("counters", arg, &s->counters);
 	case SQL_OPT_AGGREGATES: return opt_switch("aggregates", arg, &s->aggregates);
 	case SQL_OPT_MAX_AGE: return set_max_age(s, arg);
 	case SQL_OPT_MAX_SIZE:

@@ -18,6 +18,7 @@ struct sql_settings {
 	bool extra;                    /* a column of JSON for what no column holds */
 	uint64_t max_age_ns, max_size; /* 0: unbounded */
 	uint64_t back_ns, ahead_ns;    /* of a record's time against its receipt; 0: no such bound */
+	bool counters;                 /* sFlow's counters go into a table of their own */
 	bool aggregates;               /* sums per minute, hour and day are kept */
 	uint64_t ledger_keep_ns;       /* a stream is forgotten so long after its last frame */
 };
@@ -30,6 +31,7 @@ enum {
 	SQL_OPT_TABLE = 3000,
 	SQL_OPT_FIELDS,
 	SQL_OPT_EXTRA,
+	SQL_OPT_COUNTERS,
 	SQL_OPT_MAX_AGE,
 	SQL_OPT_MAX_SIZE,
 	SQL_OPT_WINDOW,
@@ -42,6 +44,8 @@ enum {
 			"the fields that become columns (default)"},                               \
 		{SQL_OPT_EXTRA, "extra", "on|off",                                                 \
 			"a column of JSON for what no column holds (on)"},                         \
+		{SQL_OPT_COUNTERS, "counters", "on|off",                                           \
+			"a table of sFlow's counter samples (off)"},                               \
 		{SQL_OPT_MAX_AGE, "max-age", "DAYS", "remove rows whose last_switched is older"},  \
 		{SQL_OPT_MAX_SIZE, "max-size", "BYTES",                                            \
 			"remove the oldest rows when more is held (K, M, G)"},                     \

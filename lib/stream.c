@@ -21,9 +21,12 @@ struct stream_writer {
 	bool begun;            /* a schema frame has been written */
 	uint32_t records;      /* in the frame begun */
 	size_t len;            /* of the frame begun, its header included */
+	uint32_t lines;        /* of counters, in the other frame begun */
+	size_t lines_len;      /* of that one, its header included */
 	bool sharing;          /* the frame holds a shared entry, that of share_id */
 	uint64_t share_id;
 	uint8_t frame[STREAM_FRAME_MAX];
+	uint8_t counters[STREAM_FRAME_MAX];
 };
 
 int stream_id_parse(const char *text, struct stream_id *id)
@@ -46,6 +49,7 @@ struct stream_writer *stream_writer_new(const struct stream_id *id, stream_sink 
 	w->sink = sink;
 	w->ctx = ctx;
 	w->len = STREAM_HEADER;
+	w->lines_len = STREAM_HEADER;
 	if (id)
 		w->id = *id;
 	else if (getrandom(&w->id, sizeof w->id, 0) != sizeof w->id) {
@@ -111,24 +115,48 @@ static int send_schema(struct stream_writer *w, uint64_t now_ns)
 	return send_frame(w, frame, STREAM_HEADER + len, FRAME_SCHEMA, 0);
 }
 
-int stream_flush(struct stream_writer *w, uint64_t now_ns)
+/* A frame that is counted, behind a schema frame where one is due. */
+static int send_numbered(struct stream_writer *w, uint8_t *frame, size_t len, uint8_t kind,
+	uint32_t records, uint64_t now_ns)
 {
 	int err = 0;
-	if (!w->records)
-		return 0;
 	if (!w->begun || w->since_schema >= SCHEMA_EVERY_FRAMES ||
 		now_ns - w->schema_ns >= SCHEMA_EVERY_NS)
 		err = send_schema(w, now_ns);
 	if (!err)
-		err = send_frame(w, w->frame, w->len, FRAME_RECORDS, w->records);
-	if (!err)
-		w->written += w->records;
+		err = send_frame(w, frame, len, kind, records);
 	w->sequence++;
 	w->since_schema++;
+	return err;
+}
+
+static int flush_records(struct stream_writer *w, uint64_t now_ns)
+{
+	if (!w->records)
+		return 0;
+	int err = send_numbered(w, w->frame, w->len, FRAME_RECORDS, w->records, now_ns);
+	if (!err)
+		w->written += w->records;
 	w->records = 0;
 	w->len = STREAM_HEADER;
 	w->sharing = false;
 	return err;
+}
+
+static int flush_counters(struct stream_writer *w, uint64_t now_ns)
+{
+	if (!w->lines)
+		return 0;
+	int err = send_numbered(w, w->counters, w->lines_len, FRAME_COUNTERS, w->lines, now_ns);
+	w->lines = 0;
+	w->lines_len = STREAM_HEADER;
+	return err;
+}
+
+int stream_flush(struct stream_writer *w, uint64_t now_ns)
+{
+	int err = flush_records(w, now_ns);
+	return err ? err : flush_counters(w, now_ns);
 }
 
 /* Packs a record, and its shared entry where that is not the frame's current one, behind what the
@@ -171,9 +199,25 @@ int stream_put(struct stream_writer *w, const struct record *r, uint64_t now_ns)
 	return 0;
 }
 
+int stream_put_counters(struct stream_writer *w, const char *line, size_t len, uint64_t now_ns)
+{
+	size_t most = STREAM_HEADER + STREAM_PAYLOAD_MAX;
+	int err = 0;
+	if (len > STREAM_PAYLOAD_MAX)
+		return ERR_TOO_LARGE;
+	if (w->lines_len + len > most)
+		err = flush_counters(w, now_ns);
+	memcpy(w->counters + w->lines_len, line, len);
+	w->lines_len += len;
+	w->lines++;
+	if (!err && w->lines_len >= STREAM_FRAME_FULL)
+		err = flush_counters(w, now_ns);
+	return err;
+}
+
 uint32_t stream_pending(const struct stream_writer *w)
 {
-	return w->records;
+	return w->records + w->lines;
 }
 
 uint64_t stream_written(const struct stream_writer *w)

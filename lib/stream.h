@@ -42,10 +42,14 @@ void stream_writer_free(struct stream_writer *w); /* does not flush */
  * schema frames. Returns 0, ERR_TOO_LARGE (nothing was written of it), or the sink's code. */
 int stream_put(struct stream_writer *w, const struct record *r, uint64_t now_ns);
 
-/* Writes out the frame begun, if there is one. Returns 0 or the sink's code. */
+/* Adds a line of counters, goflow-record(5), with its newline; it goes out in a frame of its kind when the records'
+ * frame does, or when there are enough of them. Returns as stream_put. */
+int stream_put_counters(struct stream_writer *w, const char *line, size_t len, uint64_t now_ns);
+
+/* Writes out the frames begun, if there are any. Returns 0 or the sink's code. */
 int stream_flush(struct stream_writer *w, uint64_t now_ns);
 
-/* Records in the frame begun. */
+/* Records, and lines of counters, in the frames begun. */
 uint32_t stream_pending(const struct stream_writer *w);
 
 /* Records handed to the sink for which it returned 0. */
@@ -58,7 +62,7 @@ struct frame {
 	bool numbered; /* id and sequence hold; false for a frame made of JSON lines */
 	struct stream_id id;
 	uint64_t sequence;
-	uint32_t records;
+	uint32_t records; /* 0 in a frame that is not of records */
 	const uint8_t *payload; /* borrowed; see who made it */
 	size_t len;
 	uint32_t crc; /* the payload's checksum as it was read, where numbered */
@@ -71,6 +75,7 @@ struct stream_counts {
 	uint64_t missing;        /* frames that the sequence numbers say were lost (damaged ones included) */
 	uint64_t skipped_bytes;  /* passed over while looking for a mark */
 	uint64_t lost_records;   /* records of damaged frames whose header was whole */
+	uint64_t counters;       /* lines in frames of counters, read whole */
 };
 
 struct stream_reader;
@@ -86,6 +91,9 @@ void stream_filled(struct stream_reader *r, size_t n);
  * call of stream_room), or 0: needs more. Damage is counted and passed over. At the end of the input
  * call it with `last` true: a torn frame is then counted as damaged. */
 int stream_next(struct stream_reader *r, struct frame *f, bool last);
+
+/* From now on stream_next hands out frames of counters too; their schema is our own, and of no meaning. */
+void stream_read_counters(struct stream_reader *r);
 
 /* From now on stream_next hands out whole frames of every kind, also such whose schema is not known (f->schema is
  * NULL), for who passes them on. They count as read, not as damaged. */

@@ -13,7 +13,8 @@
 struct stream_reader {
 	struct stream_counts counts;
 	size_t pos, len; /* of buf: where the next frame is looked for, and what is filled */
-	bool all;        /* frames of every kind are handed out */
+	bool counters;   /* frames of counters are handed out too */
+	bool all;        /* and those of every kind */
 	bool numbered;   /* id and next hold */
 	struct stream_id id;
 	uint64_t next; /* the sequence number expected */
@@ -55,6 +56,11 @@ void *stream_room(struct stream_reader *r, size_t *room)
 void stream_filled(struct stream_reader *r, size_t n)
 {
 	r->len += n;
+}
+
+void stream_read_counters(struct stream_reader *r)
+{
+	r->counters = true;
 }
 
 void stream_read_all(struct stream_reader *r)
@@ -130,27 +136,34 @@ static void count_missing(struct stream_reader *r, const struct stream_header *h
 	r->next = h->sequence + 1;
 }
 
+/* How many records a frame holds, by its header. */
+static uint32_t records_of(const struct stream_header *h)
+{
+	return h->kind == FRAME_RECORDS ? h->records : 0;
+}
+
 /* A whole frame with its checksum holding: true if it is one to hand out. */
 static bool take_frame(struct stream_reader *r, const struct stream_header *h,
 	const uint8_t *payload, uint32_t crc, struct frame *f)
 {
-	bool is_schema = h->kind == FRAME_SCHEMA;
+	bool is_schema = h->kind == FRAME_SCHEMA, is_counters = h->kind == FRAME_COUNTERS;
 	if (is_schema)
 		learn_schema(r, h, payload);
 	else
 		count_missing(r, h);
-	if (h->kind != FRAME_RECORDS && !r->all)
-		return false; /* a kind to come: counters */
+	r->counts.counters += is_counters ? h->records : 0;
+	if (h->kind != FRAME_RECORDS && !(is_counters && r->counters) && !r->all)
+		return false;
 	*f = (struct frame){
 		.kind = h->kind,
 		.numbered = !is_schema,
 		.id = h->id,
 		.sequence = h->sequence,
-		.records = h->records,
+		.records = records_of(h),
 		.payload = payload,
 		.len = h->payload,
 		.crc = crc,
-		.schema = schema_of(r, h->schema),
+		.schema = is_counters ? schema_own() : schema_of(r, h->schema),
 	};
 	if (!f->schema && !r->all) {
 		r->counts.damaged++;
@@ -177,7 +190,7 @@ int stream_next(struct stream_reader *r, struct frame *f, bool last)
 			/* Only the header is passed over: the length may be that of a frame whose
 			 * writer died in the middle, with another stream's frames in its place. */
 			r->counts.damaged++;
-			r->counts.lost_records += h.records;
+			r->counts.lost_records += records_of(&h);
 			skip(r, STREAM_HEADER);
 			continue;
 		}
@@ -192,7 +205,8 @@ int stream_next(struct stream_reader *r, struct frame *f, bool last)
 
 void frame_begin(struct frame_iter *it, const struct frame *f, struct record *r)
 {
-	*it = (struct frame_iter){.frame = f, .p = f->payload, .end = f->payload + f->len};
+	size_t len = f->kind == FRAME_RECORDS ? f->len : 0;
+	*it = (struct frame_iter){.frame = f, .p = f->payload, .end = f->payload + len};
 	memset(r->present, 0, sizeof r->present);
 	memset(r->shared, 0, sizeof r->shared);
 	r->extra_count = 0;

@@ -43,7 +43,7 @@ static const struct opt options[] = {
 	{OPT_EXPLAIN, "explain", NULL, "tell what each datagram holds, byte by byte"},
 	{OPT_BY_EXPORTER, "by-exporter", NULL,
 		"cut a frame where the exporter changes, so that each has records of one"},
-	{OPT_COUNTERS, "counters", NULL, "with -j: write sFlow's counter samples too"},
+	{OPT_COUNTERS, "counters", NULL, "write sFlow's counter samples too"},
 	{OPT_INNER, "inner", NULL, "of a sampled packet in a tunnel, take the innermost IP packet"},
 	{OPT_ELEMENTS, "elements", "FILE", "names, types and fields of further elements"},
 	{OPT_EXPORTERS, "exporters", "FILE", "names of exporters, their sampling and quirks"},
@@ -135,8 +135,8 @@ static int configure(struct config *c, int argc, char **argv)
 			argv[o.rest]);
 		return EXIT_USE + 1;
 	}
-	if (c->counters && c->form != OUTPUT_JSON) {
-		log_error("option --counters: only JSON lines have counters, see -j");
+	if (c->counters && c->form == OUTPUT_EXPLAIN) {
+		log_error("option --counters: --explain tells of counters as it is");
 		return EXIT_USE + 1;
 	}
 	if (!c->has_wait_bytes)

@@ -60,7 +60,7 @@ struct output {
 	bool by_exporter;             /* and where the exporter changes */
 	struct ip exporter;           /* of the last record */
 	struct jsonl_prefix prefix;   /* OUTPUT_JSON: of the last record */
-	char *lines;                  /* OUTPUT_JSON and OUTPUT_EXPLAIN: what is not written yet */
+	char *lines;                  /* OUTPUT_JSON and OUTPUT_EXPLAIN: what is not written yet; else a line's room */
 	size_t used;
 	uint64_t pending;             /* records in lines */
 	uint64_t written;             /* records that reached standard output */
@@ -76,7 +76,7 @@ void output_close(struct output *o);
 /* A decode_emit. */
 void output_record(void *ctx, const struct record *r);
 
-/* A decode_counters, for OUTPUT_JSON: a line of its own, with "type":"counters" in front. */
+/* A decode_counters: a line of its own, with "type":"counters" in front; for OUTPUT_BINARY in a frame of such. */
 void output_counters(void *ctx, const struct record *head, struct cursor records, uint32_t n);
 
 /* Text for OUTPUT_EXPLAIN. */

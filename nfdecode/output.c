@@ -30,21 +30,19 @@ int output_open(
 	struct output *o, enum output_form form, const struct stream_id *id, struct stage *stage)
 {
 	*o = (struct output){.form = form, .stage = stage, .by_count = id != NULL};
+	stage_output_begin(&o->to, STDOUT_FILENO);
 	if (form == OUTPUT_BINARY)
 		o->writer = stream_writer_new(id, write_frame, o);
-	else
-		o->lines = malloc(LINES_CAP);
-	if (!o->writer && !o->lines)
+	o->lines = malloc(LINES_CAP);
+	if (!o->lines || (form == OUTPUT_BINARY && !o->writer))
 		return ERR_MEMORY;
-	stage_output_begin(&o->to, STDOUT_FILENO);
 	return 0;
 }
 
 void output_close(struct output *o)
 {
-	if (!o->writer && !o->lines)
-		return;
-	stage_output_end(&o->to);
+	if (o->stage)
+		stage_output_end(&o->to);
 	stream_writer_free(o->writer);
 	free(o->lines);
 }
@@ -99,9 +97,11 @@ void output_record(void *ctx, const struct record *r)
 		o->first_ns = o->now_ns;
 }
 
-/* The room left is that of the longest line, and a sample's octets are at most those of a datagram.
- */
-_Static_assert(SFLOW_COUNTERS_ROOM(65536) + 65536 < JSONL_LINE_MAX, "a counter sample is a line");
+/* A sample's octets are at most those of a datagram: its line, with as much again for the head,
+ * fits into a frame, and so into the room left. */
+_Static_assert(
+	SFLOW_COUNTERS_ROOM(65536) + 65536 < STREAM_FRAME_MAX - STREAM_HEADER - STREAM_TRAILER,
+	"a counter sample is a line of a frame");
 
 void output_counters(void *ctx, const struct record *head, struct cursor records, uint32_t n)
 {
@@ -116,7 +116,10 @@ void output_counters(void *ctx, const struct record *head, struct cursor records
 	end = sflow_counters_json(records, n, end + sizeof counters - 1);
 	*end++ = '}';
 	*end++ = '\n';
-	o->used = (size_t)(end - o->lines);
+	if (o->writer)
+		stream_put_counters(o->writer, line, (size_t)(end - line), o->now_ns);
+	else
+		o->used = (size_t)(end - o->lines);
 	if (o->used >= LINES_FULL)
 		write_lines(o);
 	if (!o->first_ns)

@@ -40,6 +40,7 @@ enum {
 	COUNT_MISSING_FRAMES,
 	COUNT_SKIPPED_BYTES,
 	COUNT_BAD_LINES,
+	COUNT_COUNTERS,
 	COUNTERS
 };
 
@@ -60,6 +61,7 @@ static const struct counter counters[COUNTERS] = {
 	[COUNT_SKIPPED_BYTES] = {"skipped_bytes", COUNTER_INFO,
 		"bytes passed over to find a frame"},
 	[COUNT_BAD_LINES] = {"bad_lines", COUNTER_INFO, "malformed JSON lines"},
+	[COUNT_COUNTERS] = {"counters", COUNTER_INFO, "lines of sFlow's counters written"},
 };
 
 struct nfjson {
@@ -141,11 +143,25 @@ static int put(struct nfjson *n)
 	return n->used >= LINES_FULL ? flush(n) : 0;
 }
 
+/* The lines of a frame of counters, which has them as they are written. They fit: see LINES_ROOM.
+ */
+static int put_counters(struct nfjson *n, const struct frame *f)
+{
+	char *to = n->lines + n->used;
+	memcpy(to, f->payload, f->len);
+	for (size_t i = 0; i < f->len; i++)
+		n->counts[COUNT_COUNTERS] += to[i] == '\n';
+	n->used += f->len;
+	return n->used >= LINES_FULL ? flush(n) : 0;
+}
+
 static int put_frame(struct nfjson *n, const struct frame *f)
 {
 	struct frame_iter it;
 	uint32_t done = 0;
 	int err = 0;
+	if (f->kind == FRAME_COUNTERS)
+		return put_counters(n, f);
 	n->counts[COUNT_READ] += f->records;
 	n->counts[COUNT_WAITING] += f->records;
 	frame_begin(&it, f, &n->record);
@@ -314,6 +330,8 @@ int main(int argc, char **argv)
 	n.counts = counters_memory();
 	n.input = input_new();
 	n.lines = malloc(LINES_ROOM);
+	if (n.input)
+		input_take_counters(n.input, true);
 	if (n.input && n.lines && record_init(&n.record) == 0) {
 		code = run(&n, out);
 		record_release(&n.record);

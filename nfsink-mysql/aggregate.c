@@ -300,8 +300,7 @@ int aggregate_refresh(struct my_conn *c)
 
 /* Pruning -------------------------------------------------------------------------------------- */
 
-/* The hour in which the records begin, as seconds since 1970; 0: nothing bounds them. */
-static int first_hour(struct my_conn *c, int64_t *since)
+int aggregate_first_hour(struct my_conn *c, int64_t *since)
 {
 	int64_t oldest = 0;
 	*since = kept_since(c->s);
@@ -336,7 +335,7 @@ int aggregate_prune(struct my_conn *c)
 	int64_t since;
 	if (!c->s->set.aggregates)
 		return 0;
-	int more = first_hour(c, &since);
+	int more = aggregate_first_hour(c, &since);
 	for (size_t g = 0; g < LEN(groups) && more == 0 && since > 0; g++)
 		if (!missing_field(c, g))
 			more = delete_minutes(c, g, since);

@@ -141,7 +141,7 @@ struct my_conn *my_conn_new(struct my_sink *s)
 	for (size_t i = 0; i < s->columns.count; i++)
 		c->column_of[s->columns.field[i]] = (uint8_t)i;
 	if (c->sql && c->arena && c->text && record_init(&c->record) == 0 &&
-		record_init(&c->again) == 0)
+		record_init(&c->again) == 0 && sql_counters_open(&c->counters) == 0)
 		return c;
 	my_conn_free(c);
 	return NULL;
@@ -151,6 +151,7 @@ void my_conn_free(struct my_conn *c)
 {
 	record_release(&c->record);
 	record_release(&c->again);
+	sql_counters_close(&c->counters);
 	bulk_free(c);
 	free(c->text);
 	free(c->arena);

@@ -17,7 +17,7 @@ static char *put_hex(char *p, const void *bytes, size_t len)
 	return p;
 }
 
-static char *put_string(struct my_conn *c, char *p, struct piece text)
+char *insert_string(struct my_conn *c, char *p, struct piece text)
 {
 	*p++ = '\'';
 	p += mysql_real_escape_string(c->db, p, text.p, text.len);
@@ -51,8 +51,8 @@ static char *put_value(struct my_conn *c, char *p, enum field_id id, const struc
 	case KIND_IP: return put_ip(p, v);
 	case KIND_MAC: return put_hex(p, v, sizeof(struct mac));
 	case KIND_TIME: return put_time(p, ((const struct instant *)v)->ns);
-	case KIND_WORD: return put_string(c, p, values_word(id, *(const uint8_t *)v, room));
-	default: return put_string(c, p, c->texts[id]);
+	case KIND_WORD: return insert_string(c, p, values_word(id, *(const uint8_t *)v, room));
+	default: return insert_string(c, p, c->texts[id]);
 	}
 }
 
@@ -60,6 +60,11 @@ static char *put_null(char *p)
 {
 	memcpy(p, "NULL", 4);
 	return p + 4;
+}
+
+char *insert_value(struct my_conn *c, char *p, enum field_id id, const struct record *r)
+{
+	return record_has(r, id) ? put_value(c, p, id, r) : put_null(p);
 }
 
 static void begin(struct my_conn *c)
@@ -89,11 +94,11 @@ int insert_add(struct my_conn *c, const struct record *r)
 		enum field_id id = columns->field[i];
 		if (i)
 			*p++ = ',';
-		p = record_has(r, id) ? put_value(c, p, id, r) : put_null(p);
+		p = insert_value(c, p, id, r);
 	}
 	if (columns->extra) {
 		*p++ = ',';
-		p = c->extra.p ? put_string(c, p, c->extra) : put_null(p);
+		p = c->extra.p ? insert_string(c, p, c->extra) : put_null(p);
 	}
 	*p++ = ')';
 	c->text_len = (size_t)(p - c->text);

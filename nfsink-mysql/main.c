@@ -127,6 +127,7 @@ static int configured(void *self)
 	sql_columns(&s->columns, &s->set, SQL_SIGNED_NONE);
 	sql_name(&s->set, "_ledger", s->ledger);
 	sql_name(&s->set, "_dirty", s->dirty);
+	sql_name(&s->set, "_counters", s->counters);
 	sql_name(&s->set, "_flows", s->view);
 	if (mysql_library_init(0, NULL, NULL) || tls_init()) {
 		log_error("the client library cannot be initialised");
@@ -135,6 +136,11 @@ static int configured(void *self)
 	if (s->migrate)
 		exit(migrate(s)); /* in place of the loop: nothing is open yet */
 	return 0;
+}
+
+static bool counters(void *self)
+{
+	return ((struct my_sink *)self)->set.counters;
 }
 
 static void *connection_new(void *self)
@@ -205,6 +211,7 @@ static const struct sink_ops ops = {
 	.connections = 2,
 	.option = option,
 	.configured = configured,
+	.counters = counters,
 	.connection_new = connection_new,
 	.connection_free = connection_free,
 	.open = open_server,

@@ -14,6 +14,7 @@
 #include "lib/rate.h"
 #include "lib/sink.h"
 #include "lib/sql.h"
+#include "lib/sql_counters.h"
 
 #define WHY_MAX          1024
 #define SQL_ROOM         (256 * 1024) /* of a statement that is put together from names and numbers */
@@ -58,6 +59,7 @@ struct my_sink {
 	struct sql_settings set;
 	struct sql_columns columns;
 	char ledger[SQL_NAME_MAX + 1], dirty[SQL_NAME_MAX + 1], view[SQL_NAME_MAX + 1];
+	char counters[SQL_NAME_MAX + 1];
 	pthread_mutex_t lock; /* of the rest */
 	uint64_t stored; /* records, by all connections */
 	bool said_method, said_missing, said_size;
@@ -116,6 +118,7 @@ struct my_conn {
 	char *arena;                     /* ARENA_ROOM */
 	size_t arena_used;
 
+	struct sql_counters counters;
 	size_t rows;  /* that wait to be sent */
 	size_t bytes; /* of them, about */
 	char *text;   /* TEXT_ROOM; METHOD_LOAD and METHOD_INSERT, and bisection */
@@ -259,6 +262,11 @@ int bulk_send(struct my_conn *c);
 int load_send(struct my_conn *c);
 int insert_send(struct my_conn *c);
 
+/* Put a value of a record (NULL where it has none), or a string, as a statement has it, at p. Return its end. A value
+ * that is not text takes 64 bytes at most, a string twice its length and its quotes. */
+char *insert_value(struct my_conn *c, char *p, enum field_id id, const struct record *r);
+char *insert_string(struct my_conn *c, char *p, struct piece text);
+
 /* Sets the handler that answers LOAD DATA from memory alone; before connecting. */
 void load_guard(struct my_conn *c);
 
@@ -333,6 +341,21 @@ int aggregate_refresh(struct my_conn *c);
 /* Removes some of the sums per minute that are older than the records, where --max-age or --max-size bounds these;
  * hours and days stay. Returns 0, 1 (there is more) or ERR_RETRY. */
 int aggregate_prune(struct my_conn *c);
+
+/* The hour in which the records begin, by --max-age and --max-size, as seconds since 1970; 0: nothing bounds them.
+ * Returns 0 or ERR_RETRY. */
+int aggregate_first_hour(struct my_conn *c, int64_t *since);
+
+/* counters.c -------------------------------------------------------------------------------------- */
+
+/* Makes the table of counters, if it is asked for. Returns 0, ERR_RETRY or ERR_CONFIG, with `why`. */
+int counters_prepare(struct my_conn *c);
+
+/* Stores the lines of those frames of counters that are ours, within the transaction. Returns 0 or ERR_RETRY. */
+int counters_store(struct my_conn *c, const struct sink_batch *batch, struct sink_result *result);
+
+/* Removes some of the counters that are older than the records. Returns 0, 1 (there is more) or ERR_RETRY. */
+int counters_prune(struct my_conn *c);
 
 /* upkeep.c ---------------------------------------------------------------------------------------- */
 

@@ -254,6 +254,8 @@ int retention(struct my_conn *c)
 	c->rows_pruned |= more == 0;
 	if (more == 0)
 		more = aggregate_prune(c);
+	if (more == 0)
+		more = counters_prune(c);
 	if (more)
 		return more; /* or it is tried again */
 	c->pruning = c->rows_pruned = false;

@@ -342,7 +342,7 @@ int schema_make(struct my_conn *c)
 		err = partition_layout(c);
 	if (!err)
 		err = aggregate_prepare(c);
-	return err;
+	return err ? err : counters_prepare(c);
 }
 
 int schema_prepare(struct my_conn *c)

@@ -110,6 +110,8 @@ static int store_within(struct my_conn *c, const struct sink_batch *batch,
 		err = ledger_claim(c, batch);
 	if (!err)
 		err = store_rows(c, batch, result);
+	if (!err)
+		err = counters_store(c, batch, result);
 	if (err)
 		return err;
 	if (missing && (*missing = days_are_missing(c, result->stored)))

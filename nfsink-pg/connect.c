@@ -59,6 +59,12 @@ int pg_failed(struct pg_conn *c, const PGresult *result, const char *doing)
 	return ERR_RETRY;
 }
 
+bool pg_is_refusal(const struct pg_conn *c)
+{
+	return strncmp(c->state, "22", 2) == 0 || strncmp(c->state, "23", 2) == 0 ||
+	       strncmp(c->state, "54", 2) == 0 || strcmp(c->state, "P0001") == 0;
+}
+
 bool pg_format(struct pg_conn *c, char *sql, const char *format, ...)
 {
 	va_list args;

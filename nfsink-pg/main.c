@@ -50,13 +50,20 @@ static int configured(void *self)
 	sql_columns(&s->columns, &s->set, SQL_SIGNED_COUNTERS);
 	sql_name(&s->set, "_ledger", s->ledger);
 	sql_name(&s->set, "_dirty", s->dirty);
+	sql_name(&s->set, "_counters", s->counters);
 	return 0;
+}
+
+static bool counters(void *self)
+{
+	return ((struct pg_sink *)self)->set.counters;
 }
 
 static void connection_free(void *connection)
 {
 	struct pg_conn *c = connection;
 	record_release(&c->record);
+	sql_counters_close(&c->counters);
 	free(c->buffer);
 	free(c);
 }
@@ -68,10 +75,9 @@ static void *connection_new(void *self)
 		return NULL;
 	c->s = self;
 	c->buffer = malloc(COPY_ROOM);
-	if (c->buffer && record_init(&c->record) == 0)
+	if (c->buffer && record_init(&c->record) == 0 && sql_counters_open(&c->counters) == 0)
 		return c;
-	free(c->buffer);
-	free(c);
+	connection_free(c);
 	return NULL;
 }
 
@@ -138,6 +144,7 @@ static const struct sink_ops ops = {
 	.connections = 2,
 	.option = option,
 	.configured = configured,
+	.counters = counters,
 	.connection_new = connection_new,
 	.connection_free = connection_free,
 	.open = open_connection,

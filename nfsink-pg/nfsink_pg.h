@@ -12,6 +12,7 @@
 #include "lib/rate.h"
 #include "lib/sink.h"
 #include "lib/sql.h"
+#include "lib/sql_counters.h"
 
 #define WHY_MAX      1024
 #define SQL_ROOM     16384 /* of a statement that is put together from names */
@@ -54,7 +55,7 @@ struct pg_sink {
 	uint64_t chunk_ns;       /* of a hypertable */
 	uint64_t compress_ns;    /* chunks are compressed when they are so old; 0: never */
 	bool direct_compress;
-	char ledger[SQL_NAME_MAX + 1], dirty[SQL_NAME_MAX + 1];
+	char ledger[SQL_NAME_MAX + 1], dirty[SQL_NAME_MAX + 1], counters[SQL_NAME_MAX + 1];
 	pthread_mutex_t lock; /* of the rest */
 	bool said_direct, said_rival;
 	uint64_t stored; /* records, by all connections */
@@ -70,7 +71,8 @@ struct pg_conn {
 	uint8_t type[FIELD_COUNT];           /* enum column_type of each of s->columns */
 	uint8_t extra_type;
 	struct record record;
-	char *buffer; /* of the COPY */
+	struct sql_counters counters;
+	char *buffer; /* of the COPY, or of an INSERT of counters */
 	size_t used;
 	struct dirty dirty;
 	/* of the connection that does the upkeep: when, monotonic, and whether no other sink does it */
@@ -96,6 +98,10 @@ void pg_disconnect(struct pg_conn *c);
 /* Keeps the reason of a failure ("DOING: the server's words") from the result (NULL: from the connection)
  * and its SQLSTATE. Returns ERR_RETRY. The result is not cleared. */
 int pg_failed(struct pg_conn *c, const PGresult *result, const char *doing);
+
+/* Whether the last failure was that of a value or a constraint, which no retry can mend: data exceptions, constraints,
+ * limits, and what a trigger of the user's raises. */
+bool pg_is_refusal(const struct pg_conn *c);
 
 /* Formats SQL into `sql` of SQL_ROOM bytes; false (and `why`) if it does not fit. Only names made of letters, digits
  * and underscores, and numbers, may be put into it. */
@@ -134,6 +140,15 @@ void copy_trailer(struct pg_conn *c);
 
 /* As sink_ops.store. */
 int store_batch(void *connection, const struct sink_batch *batch, struct sink_result *result);
+
+/* counters.c -------------------------------------------------------------------------------------- */
+
+/* Makes the table of counters, if it is asked for. Within a transaction. Returns 0, ERR_RETRY or ERR_CONFIG, with
+ * `why`. */
+int counters_prepare(struct pg_conn *c);
+
+/* Stores the lines of those frames of counters that are ours, within the transaction. Returns 0 or ERR_RETRY. */
+int counters_store(struct pg_conn *c, const struct sink_batch *batch, const bool *mine, struct sink_result *result);
 
 /* ledger.c ---------------------------------------------------------------------------------------- */
 

@@ -157,10 +157,9 @@ static int drop_oldest_chunk(struct pg_conn *c)
 
 /* Deletes some rows: of those older than the bound, or else the oldest. Returns how many, or
  * ERR_RETRY. */
-static int64_t delete_rows(struct pg_conn *c, const char *which, int64_t limit)
+static int64_t delete_rows(struct pg_conn *c, const char *t, const char *which, int64_t limit)
 {
 	char sql[SQL_ROOM];
-	const char *t = c->s->set.table;
 	if (!pg_format(c, sql,
 		    "WITH gone AS (DELETE FROM \"%s\" WHERE ctid = ANY (ARRAY(SELECT ctid "
 		    "FROM \"%s\" %s LIMIT %lld)) RETURNING 1) SELECT count(*) FROM gone",
@@ -178,7 +177,7 @@ static int delete_old(struct pg_conn *c)
 	char bound[96];
 	snprintf(bound, sizeof bound, "WHERE last_switched < now() - make_interval(secs => %llu)",
 		max_age_s(c->s));
-	int64_t gone = delete_rows(c, bound, ROWS_A_STEP);
+	int64_t gone = delete_rows(c, c->s->set.table, bound, ROWS_A_STEP);
 	return gone < 0 ? ERR_RETRY : gone == ROWS_A_STEP;
 }
 
@@ -212,8 +211,8 @@ static int delete_oldest(struct pg_conn *c)
 		return pg_failed(c, NULL, "finding how large the table is");
 	if (c->excess == 0)
 		return 0;
-	int64_t gone = delete_rows(
-		c, "ORDER BY last_switched", c->excess < ROWS_A_STEP ? c->excess : ROWS_A_STEP);
+	int64_t gone = delete_rows(c, c->s->set.table, "ORDER BY last_switched",
+		c->excess < ROWS_A_STEP ? c->excess : ROWS_A_STEP);
 	if (gone < 0)
 		return ERR_RETRY;
 	c->excess = gone ? c->excess - gone : 0;
@@ -265,9 +264,19 @@ static bool oldest_sql(struct pg_conn *c, char *sql)
 	}
 }
 
-/* The sums per minute go with the records: in all they would become more than these. Of an hour
- * that is summed again all minutes are there. */
-static int prune_sums(struct pg_conn *c)
+static int prune_counters(struct pg_conn *c, const char *before)
+{
+	char bound[96];
+	if (!c->s->set.counters)
+		return 0;
+	snprintf(bound, sizeof bound, "WHERE received < '%s'", before);
+	int64_t gone = delete_rows(c, c->s->counters, bound, ROWS_A_STEP);
+	return gone < 0 ? ERR_RETRY : gone == ROWS_A_STEP;
+}
+
+/* The sums per minute and the counters go with the records: in all they would become more than
+ * these. Of an hour that is summed again all minutes are there. */
+static int prune_others(struct pg_conn *c)
 {
 	char sql[SQL_ROOM], oldest[SQL_ROOM] = "NULL", age[96] = "NULL";
 	if (c->s->set.max_size && !oldest_sql(c, oldest))
@@ -280,6 +289,8 @@ static int prune_sums(struct pg_conn *c)
 	int more = row ? 0 : ERR_RETRY;
 	if (row && !PQgetisnull(row, 0, 0))
 		more = aggregate_prune(c, PQgetvalue(row, 0, 0));
+	if (row && !PQgetisnull(row, 0, 0) && more == 0)
+		more = prune_counters(c, PQgetvalue(row, 0, 0));
 	PQclear(row);
 	return more;
 }
@@ -290,6 +301,6 @@ int retention(struct pg_conn *c)
 	if (more == 0 && c->s->set.max_size)
 		more = keep_size(c);
 	if (more == 0 && (c->s->set.max_age_ns || c->s->set.max_size))
-		more = prune_sums(c);
+		more = prune_others(c);
 	return more;
 }

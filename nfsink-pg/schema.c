@@ -255,7 +255,9 @@ static int prepare_all(struct pg_conn *c)
 	find_layout(c);
 	if (c->layout == LAYOUT_PARTITIONS)
 		err = partition_ahead(c);
-	return err ? err : aggregate_prepare(c);
+	if (!err)
+		err = aggregate_prepare(c);
+	return err ? err : counters_prepare(c);
 }
 
 int schema_prepare(struct pg_conn *c)

@@ -106,13 +106,6 @@ static int end_copy(struct pg_conn *c)
 	return err;
 }
 
-/* Data exceptions, constraints, limits, and what a trigger of the user's raises. */
-static bool is_refusal(const struct pg_conn *c)
-{
-	return strncmp(c->state, "22", 2) == 0 || strncmp(c->state, "23", 2) == 0 ||
-	       strncmp(c->state, "54", 2) == 0 || strcmp(c->state, "P0001") == 0;
-}
-
 /* "COPY ... FROM STDIN (FORMAT binary)" of all columns. */
 static bool copy_sql(const struct pg_conn *c, char **p, const char *end)
 {
@@ -163,7 +156,7 @@ static int finish_range(struct storing *st, struct range range)
 		err = end_copy(st->c);
 	if (!err)
 		take_copied(st->result, &done);
-	if (!err || PQstatus(st->c->db) == CONNECTION_BAD || !is_refusal(st->c))
+	if (!err || PQstatus(st->c->db) == CONNECTION_BAD || !pg_is_refusal(st->c))
 		return err;
 	st->result->refused = refused; /* those that were not sent are met again */
 	if (st->result->rejects->len > rejects)
@@ -288,6 +281,8 @@ int store_batch(void *connection, const struct sink_batch *batch, struct sink_re
 	if (!err)
 		err = finish_range(
 			&st, (struct range){0, sink_walk_records(batch, st.claims.mine)});
+	if (!err)
+		err = counters_store(c, batch, st.claims.mine, result);
 	if (!err && !c->direct_checked && c->has_direct && result->stored >= DIRECT_ROWS)
 		err = check_direct(c);
 	if (!err)

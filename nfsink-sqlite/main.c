@@ -42,6 +42,14 @@ sqlite3_int64 sqlite_number(struct sqlite_sink *s, const char *sql)
 	return v;
 }
 
+uint64_t sqlite_edge(struct sqlite_sink *s, const char *which)
+{
+	char *sql = sqlite3_mprintf("SELECT %s(last_switched) FROM \"%w\"", which, s->set.table);
+	sqlite3_int64 ns = sql ? sqlite_number(s, sql) : 0;
+	sqlite3_free(sql);
+	return (uint64_t)ns;
+}
+
 static int option(void *self, int id, const char *arg)
 {
 	struct sqlite_sink *s = self;
@@ -64,7 +72,13 @@ static int configured(void *self)
 	for (size_t id = 0; id < FIELD_COUNT; id++)
 		s->set.chosen[id] |= s->indexed[id];
 	sql_name(&s->set, "_ledger", s->ledger_name);
+	sql_name(&s->set, "_counters", s->counters_name);
 	return 0;
+}
+
+static bool counters(void *self)
+{
+	return ((struct sqlite_sink *)self)->set.counters;
 }
 
 /* There is one connection, and the settings are all that it begins with. */
@@ -72,13 +86,16 @@ static void *connection_new(void *self)
 {
 	struct sqlite_sink *s = self;
 	s->extra_text = malloc(JSONL_LINE_MAX);
-	return s->extra_text && record_init(&s->record) == 0 ? s : NULL;
+	return s->extra_text && record_init(&s->record) == 0 && sql_counters_open(&s->counters) == 0
+		       ? s
+		       : NULL;
 }
 
 static void connection_free(void *connection)
 {
 	struct sqlite_sink *s = connection;
 	record_release(&s->record);
+	sql_counters_close(&s->counters);
 	free(s->extra_text);
 }
 
@@ -117,6 +134,8 @@ static int open_database(void *self)
 		err = prepare_insert(s);
 	if (!err)
 		err = ledger_open(s);
+	if (!err)
+		err = counters_open(s);
 	if (err)
 		return err;
 	s->ready = true;
@@ -130,6 +149,7 @@ static void close_database(void *self)
 	sqlite3_finalize(s->insert);
 	s->insert = NULL;
 	ledger_close(s);
+	counters_close(s);
 	sqlite3_close(s->db);
 	s->db = NULL;
 	s->ready = false;
@@ -140,21 +160,12 @@ static int store(void *self, const struct sink_batch *batch, struct sink_result 
 	return store_batch(self, batch, result);
 }
 
-/* The first or last of all rows' times, by the index. */
-static uint64_t edge_ns(struct sqlite_sink *s, const char *which)
-{
-	char *sql = sqlite3_mprintf("SELECT %s(last_switched) FROM \"%w\"", which, s->set.table);
-	sqlite3_int64 ns = sql ? sqlite_number(s, sql) : 0;
-	sqlite3_free(sql);
-	return (uint64_t)ns;
-}
-
 static void refresh_figures(struct sqlite_sink *s)
 {
 	struct figures now = {.file_bytes = sqlite_number(s, "PRAGMA page_count") *
 					    sqlite_number(s, "PRAGMA page_size"),
-		.oldest_ns = edge_ns(s, "min"),
-		.newest_ns = edge_ns(s, "max")};
+		.oldest_ns = sqlite_edge(s, "min"),
+		.newest_ns = sqlite_edge(s, "max")};
 	pthread_mutex_lock(&s->lock);
 	now.pruned = s->figures.pruned;
 	s->figures = now;
@@ -206,6 +217,7 @@ static const struct sink_ops ops = {
 	.option_count = LEN(options),
 	.option = option,
 	.configured = configured,
+	.counters = counters,
 	.connection_new = connection_new,
 	.connection_free = connection_free,
 	.open = open_database,

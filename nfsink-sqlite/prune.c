@@ -104,6 +104,17 @@ static int shrink(struct sqlite_sink *s)
 	return too_empty(s);
 }
 
+/* The counters go with the records: those that are too old, or older than any record that the size
+ * left. */
+static int prune_counters(struct sqlite_sink *s)
+{
+	sqlite3_int64 before = 0, now = (sqlite3_int64)instant_now().ns;
+	if (s->set.max_age_ns)
+		before = now - (sqlite3_int64)s->set.max_age_ns;
+	sqlite3_int64 oldest = s->set.max_size ? (sqlite3_int64)sqlite_edge(s, "min") : 0;
+	return counters_prune(s, oldest > before ? oldest : before);
+}
+
 int prune(struct sqlite_sink *s)
 {
 	if (!s->set.max_age_ns && !s->set.max_size)
@@ -111,6 +122,9 @@ int prune(struct sqlite_sink *s)
 	int more = delete_for(s, monotonic_ns() + TIME_NS);
 	if (more < 0)
 		return more;
+	int counters = prune_counters(s);
+	if (counters < 0)
+		return counters;
 	int left = shrink(s);
-	return left < 0 ? left : more || left;
+	return left < 0 ? left : more || counters || left;
 }

@@ -161,7 +161,9 @@ static int prepare_all(struct sqlite_sink *s)
 	int err = need_columns(s);
 	if (!err)
 		err = need_indexes(s);
-	return err ? err : need_view(s);
+	if (!err)
+		err = need_view(s);
+	return err ? err : counters_prepare(s);
 }
 
 int schema_prepare(struct sqlite_sink *s)

@@ -120,11 +120,12 @@ static int bind_extra(struct sqlite_sink *s, const struct record *r)
 	return len > 0 ? bind_text(s->insert, at, s->extra_text, (size_t)len) : SQLITE_TOOBIG;
 }
 
-/* A value, or a constraint that the user has put on the table, which no retry can mend. */
-static bool is_refusal(int rc)
+bool sqlite_is_refusal(struct sqlite_sink *s, int rc)
 {
 	rc &= 0xff;
-	return rc == SQLITE_CONSTRAINT || rc == SQLITE_TOOBIG || rc == SQLITE_MISMATCH;
+	/* a constraint may have ended the transaction, and with it what was inserted before */
+	return (rc == SQLITE_CONSTRAINT || rc == SQLITE_TOOBIG || rc == SQLITE_MISMATCH) &&
+	       !sqlite3_get_autocommit(s->db);
 }
 
 static int insert_record(struct sqlite_sink *s, struct record *r, struct sink_result *result)
@@ -143,8 +144,7 @@ static int insert_record(struct sqlite_sink *s, struct record *r, struct sink_re
 		result->saturated += sql_row_saturated(&s->columns, r);
 		return 0;
 	}
-	/* a constraint may have ended the transaction, and with it what was inserted before */
-	if (!is_refusal(rc) || sqlite3_get_autocommit(s->db))
+	if (!sqlite_is_refusal(s, rc))
 		return sqlite_failed(s, "inserting");
 	sink_refuse(result, r, rc == SQLITE_TOOBIG ? sqlite3_errstr(rc) : sqlite3_errmsg(s->db));
 	return 0;
@@ -159,6 +159,8 @@ static int store_frame(struct sqlite_sink *s, const struct frame *f, struct sink
 		result->duplicate += got == 0 ? f->records : 0;
 		return got;
 	}
+	if (f->kind == FRAME_COUNTERS)
+		return counters_store(s, f, result);
 	s->share_bound = false; /* values are shared within a frame alone */
 	frame_begin(&it, f, &s->record);
 	while (frame_next(&it, &s->record) > 0) {

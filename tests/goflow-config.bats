@@ -344,7 +344,7 @@ says() {
 	same 0 "$status"
 	[[ $output != *correct-horse* ]] || fail "$output"
 	[[ $output == *"SQL_PASSWORD: a secret stands in this file; better SQL_PASSWORD in the environment"* ]] || fail "$output"
-	same '{"value":"********","from":"secret file","line":50}' "$(value c.yml .backends.timescale.config.SQL_PASSWORD)"
+	same '{"value":"********","from":"secret file","line":52}' "$(value c.yml .backends.timescale.config.SQL_PASSWORD)"
 	SQL_PASSWORD=other same '"environment"' "$(SQL_PASSWORD=other value c.yml .backends.timescale.config.SQL_PASSWORD.from)"
 
 	kafka 'KAFKA_SERVER: a:1' 'KAFKA_TOPIC: t' 'password_file: secret' 'sasl.oauthbearer.client.secret: correct-horse' >c.yml

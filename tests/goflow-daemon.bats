@@ -91,6 +91,21 @@ setup() { daemon_setup; }
 	drained
 }
 
+@test "goflow: counters of a capture, to a backend that wants them and to one that does not" {
+	cat >config.yml <<-END
+		api: 127.0.0.1:$api
+		backends:
+		  local: {type: sqlite, config: {file: flows.sqlite, counters: on}}
+		  other: {type: sqlite, config: {file: other.sqlite}}
+		frontends:
+		  old: {type: pcap, config: {file: $GOFLOW_EXAMPLES/pmacct-sflow.pcap, counters: on}, backends: [local, other]}
+	END
+	run goflow -c config.yml
+	[ "$status" -eq 0 ] || fail "$output"
+	same '180 5' "$(count) $(sqlite3 flows.sqlite 'SELECT count(*) FROM goflow_counters')"
+	same '180 0' "$(sqlite3 other.sqlite "SELECT (SELECT count(*) FROM goflow_records), count(*) FROM sqlite_master WHERE name = 'goflow_counters'" | tr '|' ' ')"
+}
+
 @test "goflow: what was received when it is told to end is stored before it ends" {
 	one_backend
 	daemon -c config.yml

@@ -68,8 +68,8 @@ BOTH=(8/4:'"10.0.0.1"' 12/4:'"10.0.0.2"' 7/2:1234 11/2:80 4/1:6 10/4:3 14/4:4 16
 	is '[.first_switched, .last_switched, .rev_first_switched]' '["2023-11-14T22:13:11.000Z","2023-11-14T22:13:15.000Z",null]' 1
 	one "${BOTH[@]}" 152/8:1699999990000 29305.1/8:2000 29305.157/8:16612216050000000000 | ipfix --split-biflow
 	is '[.last_switched, .time_source]' '["2023-11-14T22:13:10.000Z","first_switched"]'
-	is '[.first_switched, .time_source, .last_switched > "2026-06", .rev_last_switched]' \
-		'["2023-11-14T22:13:10.000Z","last_switched",true,null]' 1
+	is '[.first_switched, .time_source, .last_switched[:7], .rev_last_switched]' \
+		'["2023-11-14T22:13:10.000Z","last_switched","2022-07",null]' 1
 }
 
 @test "biflow: what one direction alone has changes sides; what is not told is left out" {

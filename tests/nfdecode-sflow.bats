@@ -308,14 +308,35 @@ COUNTERS='{"format":2,"head":[9,3],"records":[[1,3,6,0,1000000000,1,3,1,5,10,20,
 	same '{"processor":{"5s_cpu":100,"1m_cpu":200,"total_memory":4096,"free_memory":1024}}' "$(tail -n 1 counters)"
 }
 
-@test "sFlow: lines of counters are no flow records, and asked for where there are no lines they are refused" {
+@test "sFlow: lines of counters are no flow records, and asked for beside --explain they are refused" {
 	datagram "$COUNTERS" "$(packet "$RAW")" | sflow --counters
 	nfsink-sqlite -d flows.sqlite <lines 2>err
 	same '1 1' "$(total err stored) $(total err other_lines)"
-	nfjson <lines >flows 2>err
-	same 118 "$(jq .in_bytes flows)"
-	run nfdecode --counters <sflow.pcap
+	run nfdecode --explain --counters <sflow.pcap
 	same 64 "$status"
+}
+
+@test "sFlow: counters in the flow stream: frames of their own, whose lines are those of -j, through every reader" {
+	nfrecv -r "$GOFLOW_EXAMPLES/pmacct-sflow.pcap" >pcap 2>/dev/null
+	nfdecode -j --counters <pcap 2>/dev/null | grep '^{"type"' >expected
+	nfdecode --counters --stream-id "$ID" <pcap >frames 2>err
+	same '5 180 5' "$(wc -l <expected) $(total err written) $(total err counter_samples)"
+	nfjson <frames 2>err | grep '^{"type"' | cmp - expected
+	same '180 5' "$(total err written) $(total err counters)"
+	python3 "$GOFLOW_EXAMPLES/read_stream.py" <frames | grep '^{"type"' | cmp - expected
+	nftee copy <frames 2>/dev/null
+	cmp copy frames
+	nfjson <frames 2>/dev/null | reframe | nfjson 2>/dev/null >again
+	nfjson <frames 2>/dev/null | cmp - again
+	nfdecode <pcap 2>/dev/null | nfjson 2>err | grep -c '^{"type"' | grep -qx 0
+}
+
+@test "sFlow: a damaged frame of counters is counted, and costs no records" {
+	nfrecv -r "$GOFLOW_EXAMPLES/pmacct-sflow.pcap" 2>/dev/null | nfdecode --counters 2>/dev/null >frames
+	sed 's/"type":"counters"/"type":"Counters"/' <frames >damaged
+	run nfjson <damaged
+	same 1 "$status"
+	same '180 0 1 0' "$(for c in written counters damaged_frames damaged_records; do total <(echo "$output") "$c"; done | paste -sd ' ')"
 }
 
 @test "sFlow: counters that are cut, or tell of more than there is" {

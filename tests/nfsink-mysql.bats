@@ -264,3 +264,46 @@ compared() {
 		[ "$status" -eq 0 ] || fail "$method: $output"
 	done
 }
+
+# counted COUNTER...: their values in the last totals of ./err
+counted() { for c; do total err "$c"; done | paste -sd ' '; }
+
+@test "nfsink-mysql: sFlow's counters, only when asked, equal to the JSON line, and not twice" {
+	nfrecv -r "$GOFLOW_EXAMPLES/pmacct-sflow.pcap" 2>/dev/null | nfdecode --counters >frames 2>/dev/null
+	nfjson <frames 2>/dev/null >lines
+	sink <frames
+	same '180 0 5' "$(counted stored counters_stored other_lines)"
+	same 0 "$(ask_my "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = '$SQL_DB' AND TABLE_NAME LIKE '%counters%'")"
+	ask_my 'DROP TABLE goflow_records, goflow_ledger'
+	sink --counters on <frames
+	same '180 5 0' "$(counted stored counters_stored other_lines)"
+	jq -cS 'select(.type) | [(.received[0:26] | sub("T"; " ")), .exporter, .agent, .obs_point, .sequence, .counters]' lines >expected
+	ask_my "SELECT JSON_ARRAY(received, INET6_NTOA(exporter), INET6_NTOA(agent), obs_point, sequence, JSON_COMPACT(counters))
+		FROM goflow_counters ORDER BY received" | jq -cS . | cmp - expected
+	sink --counters on <frames
+	same '180 0' "$(counted duplicate counters_stored)"
+	sink --counters on --table other_records <lines
+	same '180 5' "$(counted stored counters_stored)"
+	same 0 "$(ask_my 'SELECT COUNT(*) FROM (SELECT * FROM goflow_counters EXCEPT SELECT * FROM other_counters) d')"
+}
+
+@test "nfsink-mysql: counters that are refused are counted, the others stored; old ones go; a table that does not fit is told" {
+	cat >lines <<-'LINES'
+		{"type":"counters","received":"2020-01-01T00:00:00Z","obs_point":18446744073709551615,"counters":{"a":18446744073709551615}}
+		{"type":"counters","received":"2020-01-01T00:00:00Z","counters":{"a":"no"}}
+		{"type":"counters","received":"2300-01-01T00:00:00.123456789Z","agent":"2001:db8::1","counters":{"a":"it's \\ 'so"}}
+		{"type":"counters","counters":{}}
+	LINES
+	sink --counters on </dev/null
+	ask_my "ALTER TABLE goflow_counters ADD CONSTRAINT no CHECK (JSON_VALUE(counters, '$.a') <> 'no')"
+	run sink --counters on <lines
+	same 1 "$status"
+	same '2 2' "$(counted counters_stored counters_refused)"
+	same '18446744073709551615 {"a":18446744073709551615}' "$(ask_my "SELECT CONCAT(obs_point, ' ', counters) FROM goflow_counters WHERE agent IS NULL")"
+	sink --counters on --max-age 30 </dev/null
+	same "2300-01-01 00:00:00.123456 2001:db8::1 it's \\ 'so" \
+		"$(ask_my "SELECT CONCAT(received, ' ', INET6_NTOA(agent), ' ', HEX(JSON_VALUE(counters, '$.a'))) FROM goflow_counters" | python3 -c 'import sys; *a, h = sys.stdin.read().split(); print(*a, bytes.fromhex(h).decode())')"
+	ask_my 'ALTER TABLE goflow_counters DROP COLUMN obs_point'
+	run sink --counters on <lines
+	same 78 "$status"
+}

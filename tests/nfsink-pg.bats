@@ -15,7 +15,7 @@ teardown_file() {
 setup() {
 	goflow_setup
 	need_postgres
-	need_command python3
+	need_command python3 jq
 	cd "$BATS_TEST_TMPDIR" || return
 	new_database "t$BATS_TEST_NUMBER"
 }
@@ -321,4 +321,44 @@ compared() {
 	ask_pg "CREATE TABLE goflow_records (last_switched timestamptz NOT NULL, src_port integer CHECK (src_port <> 53))"
 	run valgrind -q --error-exitcode=9 --leak-check=full nfsink-pg --reject refused <stream
 	[ "$status" -le 1 ] || fail "$output"
+}
+
+# counted COUNTER...: their values in the last totals of ./err
+counted() { for c; do total err "$c"; done | paste -sd ' '; }
+
+@test "nfsink-pg: sFlow's counters, only when asked, equal to the JSON line, and not twice" {
+	nfrecv -r "$GOFLOW_EXAMPLES/pmacct-sflow.pcap" 2>/dev/null | nfdecode --counters >frames 2>/dev/null
+	nfjson <frames 2>/dev/null >lines
+	sink <frames
+	same '180 0 5' "$(counted stored counters_stored other_lines)"
+	same '' "$(ask_pg "SELECT to_regclass('goflow_counters')")"
+	ask_pg 'DROP TABLE goflow_records, goflow_ledger'
+	sink --counters on <frames
+	same '180 5 0' "$(counted stored counters_stored other_lines)"
+	jq -cS 'select(.type) | [.received[0:26], .exporter, .agent, .obs_point, .sequence, .counters]' lines >expected
+	ask_pg "SELECT json_build_array(to_char(received, 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), host(exporter), host(agent), obs_point, sequence, counters)
+		FROM goflow_counters ORDER BY received" | jq -cS . | cmp - expected
+	sink --counters on <frames
+	same '180 0' "$(counted duplicate counters_stored)"
+	sink --counters on --table other_records <lines
+	same '180 5' "$(counted stored counters_stored)"
+	same 0 "$(ask_pg 'SELECT count(*) FROM (SELECT * FROM goflow_counters EXCEPT SELECT * FROM other_counters) d')"
+}
+
+@test "nfsink-pg: counters that are refused are counted, the others stored; old ones go; a table that does not fit is told" {
+	cat >lines <<-'LINES'
+		{"type":"counters","received":"2020-01-01T00:00:00Z","obs_point":18446744073709551615,"counters":{"a":18446744073709551615}}
+		{"type":"counters","received":"2020-01-01T00:00:00Z","counters":{"a":"it's \\ \u0000"}}
+		{"type":"counters","received":"2300-01-01T00:00:00.123456789Z","agent":"2001:db8::1","counters":{"a":"it's \\ 'so"}}
+		{"type":"counters","counters":{}}
+	LINES
+	run sink --counters on <lines
+	same 1 "$status"
+	same '2 2' "$(counted counters_stored counters_refused)"
+	same '9223372036854775807 18446744073709551615' "$(ask_pg "SELECT obs_point || ' ' || (counters ->> 'a') FROM goflow_counters WHERE agent IS NULL")"
+	sink --counters on --max-age 30 </dev/null
+	same "2300-01-01 00:00:00.123456+00|2001:db8::1|it's \\ 'so" "$(ask_pg "SELECT received, agent, counters ->> 'a' FROM goflow_counters")"
+	ask_pg 'ALTER TABLE goflow_counters DROP COLUMN obs_point'
+	run sink --counters on <lines
+	same 78 "$status"
 }

@@ -342,8 +342,52 @@ reading() { nfctl status --json | grep -q "\"read\": $records"; }
 	wait "$sunk"
 }
 
+# counted COUNTER...: their values in the last totals of ./err
+counted() { for c; do total err "$c"; done | paste -sd ' '; }
+
+@test "nfsink-sqlite: sFlow's counters, only when asked, equal to the JSON line, and not twice" {
+	nfrecv -r "$GOFLOW_EXAMPLES/pmacct-sflow.pcap" >pcap 2>/dev/null
+	nfdecode --counters <pcap >frames 2>/dev/null
+	nfjson <frames 2>/dev/null >lines
+	sink <frames
+	same '180 0 5' "$(counted stored counters_stored other_lines)"
+	same 0 "$(ask "SELECT count(*) FROM sqlite_master WHERE name LIKE '%counters%'")"
+	rm "$DB"*
+	sink --counters on <frames
+	same '180 5 0' "$(counted stored counters_stored other_lines)"
+	jq -c 'select(.type) | [.exporter, .agent, .obs_point, .sequence, .counters]' lines >expected
+	ask 'SELECT json_array(exporter, agent, obs_point, sequence, json(counters)) FROM goflow_counters' | cmp - expected
+	same "$(jq -r 'select(.type) | .received' lines | head -n 1)" \
+		"$(ask "SELECT strftime('%Y-%m-%dT%H:%M:%S', received / 1000000000, 'unixepoch') || printf('.%09dZ', received % 1000000000) FROM goflow_counters LIMIT 1")"
+	sink --counters on <frames
+	same '180 0' "$(counted duplicate counters_stored)"
+	same 2 "$(ask 'SELECT last - first + 1 FROM goflow_ledger')"
+	sink --counters on --table other_records <lines
+	same '180 5' "$(counted stored counters_stored)"
+	same 0 "$(ask 'SELECT count(*) FROM (SELECT * FROM goflow_counters EXCEPT SELECT * FROM other_counters)')"
+}
+
+@test "nfsink-sqlite: counters that make no sense, or that a constraint refuses, are counted; old ones go" {
+	cat >lines <<-'LINES'
+		{"type":"counters","received":"2020-01-01T00:00:00Z","obs_point":18446744073709551615,"counters":{"a":18446744073709551615}}
+		{"type":"counters","received":"2020-01-01T00:00:00Z","counters":{"a":}}
+		{"type":"counters","received":"2020-01-01T00:00:00Z"}
+		{"type":"counters","received":"2300-01-01T00:00:00Z","sequence":7,"counters":{}}
+		{"type":"counters","counters":{}}
+		{"last_switched":"2020-01-01T00:00:00Z","in_bytes":1}
+	LINES
+	run sink --counters on --time-window 0 <lines
+	same 1 "$status"
+	same '1 2 3' "$(counted stored counters_stored counters_refused)"
+	same '9223372036854775807|{"a":18446744073709551615}' "$(ask 'SELECT obs_point, counters FROM goflow_counters LIMIT 1')"
+	ask 'CREATE TRIGGER no BEFORE INSERT ON goflow_counters WHEN NEW.sequence = 7 BEGIN SELECT RAISE(ABORT, "no"); END'
+	sink --counters on --max-age 30 --time-window 0 <lines || true
+	same '1 1 4' "$(counted stored counters_stored counters_refused)"
+	same '7' "$(ask 'SELECT sequence FROM goflow_counters')"
+}
+
 @test "nfsink-sqlite: wrong use ends with 64 and says what was found and expected" {
-	for wrong in "--table 1x" "--table a;b" "--table sqlite_x" "--fields nosuch" "--index nosuch" "--extra maybe" \
+	for wrong in "--table 1x" "--table a;b" "--table sqlite_x" "--fields nosuch" "--index nosuch" "--extra maybe" "--counters 1x" \
 		"--max-age 0" "--max-size 5" "--batch 0" "--retry soon" "operand"; do
 		# shellcheck disable=SC2086
 		run nfsink-sqlite -d "$DB" $wrong </dev/null

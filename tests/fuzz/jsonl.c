@@ -35,6 +35,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!first || !second || record_init(&record) != 0 || record_init(&copy) != 0)
 			abort();
 	}
+	struct text counters;
+	if (jsonl_read_counters(first, (const char *)data, size, &record, &counters) == 0 &&
+		(counters.p < (const char *)data || counters.len > size || counters.p[0] != '{' ||
+			counters.p[counters.len - 1] != '}'))
+		abort();
 	int err = jsonl_read(first, (const char *)data, size, &record, &offset, &unknown);
 	if (offset > size)
 		abort();

@@ -52,11 +52,26 @@ static int put(struct reframe *o, const struct record *r)
 	return err;
 }
 
+/* Lines of counters, which a protobuf message is none of. */
+static int put_counters(struct reframe *o, const struct frame *f)
+{
+	const char *line = (const char *)f->payload, *end = line + f->len, *nl;
+	int err = 0;
+	if (o->form)
+		return o->form == 'j' ? write_out(NULL, line, f->len) : 0;
+	for (; err == 0 && line < end && (nl = memchr(line, '\n', (size_t)(end - line)));
+		line = nl + 1)
+		err = stream_put_counters(o->writer, line, (size_t)(nl + 1 - line), 0);
+	return err;
+}
+
 static int put_frame(struct reframe *o, const struct frame *f, struct record *r)
 {
 	struct frame_iter it;
 	int got, err = 0;
 
+	if (f->kind == FRAME_COUNTERS)
+		return put_counters(o, f);
 	frame_begin(&it, f, r);
 	while (err == 0 && (got = frame_next(&it, r)) != 0)
 		err = got < 0 ? got : put(o, r);
@@ -100,6 +115,8 @@ int main(int argc, char **argv)
 			o.form = c;
 	}
 	struct input *in = input_new();
+	if (in)
+		input_take_counters(in, true);
 	o.writer = stream_writer_new(NULL, write_out, NULL);
 	o.proto = proto_writer_new();
 	o.text = malloc(JSONL_LINE_MAX);

@@ -361,6 +361,42 @@ static void test_nothing(void **state)
 	assert_int_equal(counts().bad_lines, 0);
 }
 
+/* JSON lines of counters make frames of their own where they are wanted: more of them than a frame
+ * holds, between records. */
+static void test_lines_of_counters(void **state)
+{
+	static char line[1000], text[4 * 1024 * 1024];
+	size_t bytes = 0, records = 0, made = 0;
+	struct frame f;
+	(void)state;
+	memset(line, ' ', sizeof line);
+	memcpy(line, "{\"type\":\"counters\"}", 19);
+	line[sizeof line - 1] = '\n';
+	for (unsigned i = 0; i < 3000; i++) {
+		memcpy(text + bytes, line, sizeof line);
+		bytes += sizeof line;
+		if (i % 100 == 0)
+			bytes +=
+				(size_t)snprintf(text + bytes, sizeof line, "{\"src_port\":1}\r\n");
+	}
+	input_take_counters(input, true);
+	for (size_t at = 0; at < bytes; at += 60000) {
+		size_t n = bytes - at < 60000 ? bytes - at : 60000;
+		assert_int_equal(write(in[1], text + at, n), n);
+		while (n > 0)
+			n -= (size_t)input_fill(input, in[0]);
+		while (at > 2500000 && next(&f, false) == 1) { /* late, so that they are many */
+			records += f.records;
+			made += f.kind == FRAME_COUNTERS ? f.len : 0;
+			assert_int_equal(made % sizeof line, 0);
+		}
+	}
+	assert_int_equal(records, 30);
+	assert_int_equal(made, 3000 * sizeof line);
+	assert_int_equal(counts().other_lines, 0);
+	assert_int_equal(counts().bad_lines, 0);
+}
+
 static void test_a_descriptor_that_fails(void **state)
 {
 	(void)state;
@@ -384,6 +420,7 @@ int main(void)
 		TEST(test_a_stream_from_its_middle),
 		TEST(test_what_the_first_byte_says),
 		TEST(test_nothing),
+		TEST(test_lines_of_counters),
 		TEST(test_a_descriptor_that_fails),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -421,6 +421,33 @@ static void test_lines_of_other_types(void **state)
 	assert_int_equal(unknown, 2);
 }
 
+static int read_counters(const char *text, struct text *counters)
+{
+	return jsonl_read_counters(reader, text, strlen(text), &record, counters);
+}
+
+static void test_lines_of_counters(void **state)
+{
+	static const char good[] = "{\"sequence\":7,\"type\":\"counters\",\"x\":1,\"counters\": "
+				   "{\"a\":[18446744073709551616,{}]} ,\"obs_point\":3}";
+	struct text counters;
+	(void)state;
+	assert_int_equal(read_counters(good, &counters), 0);
+	assert_int_equal(record.sequence, 7);
+	assert_int_equal(record.obs_point, 3);
+	assert_int_equal(counters.len, 31);
+	assert_memory_equal(counters.p, "{\"a\":[18446744073709551616,{}]}", counters.len);
+	assert_int_equal(read_counters("{\"type\":\"counters\"}", &counters), ERR_JSON_VALUE);
+	assert_int_equal(read_counters("{\"counters\":{}}", &counters), ERR_JSON_VALUE);
+	assert_int_equal(read_counters("{\"type\":\"counters\",\"counters\":[]}", &counters),
+		ERR_JSON_VALUE);
+	assert_int_equal(read_counters("{\"type\":\"counters\",\"counters\":{\"a\":}}", &counters),
+		ERR_JSON_SYNTAX);
+	assert_int_equal(read_counters("", &counters), ERR_JSON_SYNTAX);
+	assert_int_equal(read_text("{\"counters\":{}}"), 0); /* a flow with a key that is none's */
+	assert_int_equal(unknown, 1);
+}
+
 static void test_escapes(void **state)
 {
 	static const struct {
@@ -756,6 +783,7 @@ int main(void)
 		TEST(test_jansson_agrees),
 		TEST(test_lines_that_people_write),
 		TEST(test_lines_of_other_types),
+		TEST(test_lines_of_counters),
 		TEST(test_keys_that_are_no_fields),
 		TEST(test_escapes),
 		TEST(test_hex_beside_text),

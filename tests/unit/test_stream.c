@@ -756,6 +756,52 @@ static void test_kinds_to_come(void **state)
 	assert_undamaged();
 }
 
+/* Lines of counters go out with the records, or when there are enough of them, in frames that are
+ * counted with those. */
+static void test_counters(void **state)
+{
+	static char line[STREAM_FRAME_MAX];
+	static struct sample s;
+	struct frame f;
+	struct frame_iter it;
+	uint64_t sequence = 0, records = 0, lines = 0;
+	size_t room, longest = STREAM_FRAME_MAX - STREAM_HEADER - STREAM_TRAILER;
+	(void)state;
+	memset(line, 'x', sizeof line);
+	sample_clear(&s);
+	RECORD_SET(&s.record, src_port, 1);
+	line[99] = line[longest - 1] = '\n';
+	for (unsigned i = 0; i < 3000; i++) {
+		assert_int_equal(stream_put_counters(writer, line, 100, 0), 0);
+		if (i % 10 == 0)
+			assert_int_equal(stream_put(writer, &s.record, 0), 0);
+	}
+	assert_int_equal(out.frames, 2); /* a schema and one that was full */
+	assert_int_equal(stream_pending(writer), 300 + 3000 - out.frame[1].records);
+	assert_int_equal(stream_put_counters(writer, line, longest, 0), 0);
+	assert_int_equal(stream_put_counters(writer, line, longest + 1, 0), ERR_TOO_LARGE);
+	assert_int_equal(stream_flush(writer, 0), 0);
+	assert_int_equal(stream_pending(writer), 0);
+	assert_int_equal(stream_written(writer), 300);
+	stream_read_counters(reader);
+	memcpy(stream_room(reader, &room), out.bytes, out.len);
+	stream_filled(reader, out.len);
+	while (stream_next(reader, &f, true) == 1) {
+		assert_int_equal(f.sequence, sequence++);
+		records += f.records;
+		for (size_t i = 0; i < f.len && f.kind == FRAME_COUNTERS; i++)
+			lines += f.payload[i] == '\n';
+		frame_begin(&it, &f, &record);
+		if (f.kind == FRAME_COUNTERS)
+			assert_int_equal(frame_next(&it, &record), 0);
+	}
+	assert_int_equal(records, 300);
+	/* the longest has one in its middle */
+	assert_int_equal(lines, 3000 + 2);
+	assert_int_equal(counts().counters, 3000 + 1);
+	assert_undamaged();
+}
+
 /* A version that is not ours makes no frame; its bytes are counted. */
 static void test_versions_to_come(void **state)
 {
@@ -829,6 +875,7 @@ int main(void)
 		TEST(test_a_schema_under_a_wrong_hash),
 		TEST(test_many_schemas),
 		TEST(test_kinds_to_come),
+		TEST(test_counters),
 		TEST(test_versions_to_come),
 		TEST(test_malformed_entries),
 	};
