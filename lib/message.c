@@ -190,6 +190,7 @@ static void learn_options(struct message *m, const struct template *t, const uin
 			m->domain->init_ms = be64(p + pos[i].offset);
 			message_met(m, QUIRK_UPTIME_BASE);
 		}
+	m->options++;
 	m->decoder->counts.option_records++;
 	m->domain->exporter->option_records++;
 }
@@ -446,8 +447,8 @@ static void take_sequence(struct message *m)
 		.uptime = h->uptime,
 		.has_uptime = h->has_uptime,
 		.exact = m->exact,
-		.flows = m->flows,
-		.options = m->records - m->flows,
+		.flows = m->records - m->options,
+		.options = m->options,
 	};
 	sequence_take(&m->domain->sequence, &m->domain->exporter->sequence, &d);
 }

@@ -56,7 +56,8 @@ struct message {
 	bool split;                   /* they may be of both directions, and are to be parted */
 	uint64_t shared[FIELD_WORDS]; /* fields set by the header, for all its records */
 	uint32_t records;   /* data records so far, option records included */
-	uint32_t flows;
+	uint32_t options;   /* of them option records */
+	uint32_t flows;     /* handed to emit: two for a record that was split */
 	bool exact;         /* records is all there were */
 	int err;            /* the first fault */
 };

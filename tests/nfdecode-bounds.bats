@@ -53,6 +53,30 @@ PY
 	same 0 "$(total err templates_evicted)" templates_evicted
 }
 
+@test "nfdecode --wait-bytes: what forged addresses make wait drives out one another, and none of who sent a record" {
+	need_command python3
+	lines=("1 templates 256 1" "1 data 256" "1 data 300")
+	for ((address = 2; address < 1000; address++)); do
+		lines+=("$address data 300")
+	done
+	ipfix_stream "${lines[@]}" "1 templates 300 1" "999 templates 300 1" "2 templates 300 1" >stream
+	nfdecode -j --wait-bytes 64K <stream 2>err >lines
+	[ "$(total err wait_bytes_hits)" -gt 500 ]
+	same "0.0.0.1 256,0.0.0.1 300,0.0.3.231 300," "$(jq -r '"\(.exporter) \(.template_id)"' lines | tr '\n' ,)"
+}
+
+@test "nfdecode --wait-bytes: who has more than half of it waiting drives out its own" {
+	need_command python3
+	lines=("1 templates 256 1" "1 data 256" "2 templates 256 1" "2 data 256" "2 data 300")
+	for ((id = 1000; id < 2000; id++)); do
+		lines+=("1 data $id")
+	done
+	ipfix_stream "${lines[@]}" "2 templates 300 1" "1 templates 1000 1" "1 templates 1999 1" >stream
+	nfdecode -j --wait-bytes 64K <stream 2>err >lines
+	[ "$(total err wait_bytes_hits)" -gt 500 ]
+	same "256 256 300 1999 " "$(jq -r .template_id lines | tr '\n' ' ')"
+}
+
 @test "nfdecode --state-max: forged addresses drive out one another, and none that sent a record" {
 	need_command python3
 	lines=("1 templates 256 1" "1 data 256")

@@ -79,6 +79,8 @@ RAW="[1,1,118,4,{\"data\":\"$FRAME\"}]"
 	is '[.in_if, .out_if, .fwd_status]' '[70000,70001,null]'
 	expanded 0,1073741823,2,5
 	is '[.in_if, .out_if, .fwd_status]' '[null,null,null]'
+	datagram "{\"format\":1,\"head\":[1,3,512,9000,0,4,1073741823],\"records\":[]}" | sflow # 0x3fffffff: not known
+	is '[.in_if, .out_if, .fwd_status]' '[4,null,null]'
 	expanded 0,0,1,258
 	is '[.in_if, .out_if, .fwd_status, .drop_reason]' '[0,null,130,258]'
 	datagram "{\"format\":1,\"head\":[1,3,512,9000,0,1073741823,1073741830],\"records\":[]}" | sflow
