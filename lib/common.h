@@ -18,9 +18,9 @@ void common_learn(struct exporters *all, struct domain *domain, const struct tem
 	const struct field_position *pos);
 
 /* Fills r with the properties whose first COMMON_IDS_MAX ids the record at p (pos: NULL, or of template_locate) has,
- * as far as they are known. To be called before its own plan is run: what the record says itself then takes the place of these. Those
- * without a field become extras, but for elements that its template has too. Text and extras borrow from what is
- * remembered of the exporter. */
+ * as far as they are known. To be called before its own plan is run: what the record says itself then takes the place
+ * of these. Those without a field become extras, but for elements that its template has too. Text and extras borrow
+ * from what is remembered of the exporter. */
 void common_fill(struct exporters *all, struct domain *domain, const struct template *t, const uint8_t *p,
 	const struct field_position *pos, uint64_t now_ns, struct record *r, struct plan_times *times);
 

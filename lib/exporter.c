@@ -302,6 +302,7 @@ void exporter_name_put(struct exporters *all, struct exporter *e, const struct n
 	if (e->names)
 		names_put(e->names, key, text);
 	e->nameable |= join_fields_of(key->kind);
+	e->samplers.by_interface |= key->kind == NAME_RATE;
 	memset(e->at_hand, 0, sizeof e->at_hand);
 	store_refund(all, e, before);
 	store_charge(all, e, names_bytes(e->names));

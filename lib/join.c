@@ -101,13 +101,36 @@ static void learn_names(struct exporters *all, struct domain *domain, const stru
 	}
 }
 
+static void learn_interface_rate(
+	struct exporters *all, struct exporter *e, const struct sampler *learnt)
+{
+	const struct name_key key = {NAME_RATE, learnt->domain, learnt->id};
+	const struct text text = {(const char *)&learnt->rate, sizeof learnt->rate};
+	exporter_name_put(all, e, &key, &text, true);
+}
+
+/* 0: not known. */
+static uint32_t interface_rate(const struct domain *domain, uint32_t index)
+{
+	const struct name_key key = {NAME_RATE, domain->id, index};
+	const struct names *names = domain->exporter->names;
+	const struct text *text = names && index ? names_find(names, &key) : NULL;
+	uint32_t rate = 0;
+	if (text && text->len == sizeof rate)
+		memcpy(&rate, text->p, sizeof rate);
+	return rate;
+}
+
 void join_learn(struct exporters *all, struct domain *domain, const struct template *t,
 	const uint8_t *p, const struct field_position *pos)
 {
 	struct exporter *e = domain->exporter;
 	const struct options o = {t, p, pos};
+	struct sampler learnt;
 	uint64_t met = sampling_learn(&e->samplers, domain->id, t, p, pos,
-		exporter_has_quirk(e, QUIRK_LITTLE_ENDIAN_SAMPLING));
+		exporter_has_quirk(e, QUIRK_LITTLE_ENDIAN_SAMPLING), &learnt);
+	if (learnt.rate && learnt.of == SAMPLER_OF_INTERFACE)
+		learn_interface_rate(all, e, &learnt);
 	if (met)
 		exporter_met(e, met);
 	learn_names(all, domain, &o);
@@ -258,13 +281,21 @@ static uint32_t own_rate(
 		exporter_has_quirk(e, QUIRK_LITTLE_ENDIAN_SAMPLING), met);
 }
 
-static void describe(struct sampled *flow, const struct record *r)
+/* The rate of the interface that it was seen at first, or else of the other. */
+static uint32_t rate_by_interface(const struct domain *domain, const struct record *r)
 {
 	bool egress = record_has(r, FIELD_direction) && r->direction == 1;
+	uint32_t in = record_has(r, FIELD_in_if) ? interface_rate(domain, r->in_if) : 0;
+	uint32_t out = record_has(r, FIELD_out_if) ? interface_rate(domain, r->out_if) : 0;
+	return egress ? (out ? out : in) : (in ? in : out);
+}
+
+static void describe(struct sampled *flow, const struct domain *domain, const struct record *r)
+{
 	flow->has_id = record_has(r, FIELD_sampler_id);
 	flow->id = flow->has_id ? r->sampler_id : 0;
-	flow->interfaces[egress] = record_has(r, FIELD_in_if) ? r->in_if : 0;
-	flow->interfaces[!egress] = record_has(r, FIELD_out_if) ? r->out_if : 0;
+	if (domain->exporter->samplers.by_interface)
+		flow->interface_rate = rate_by_interface(domain, r);
 }
 
 uint32_t join_rate(
@@ -277,7 +308,7 @@ uint32_t join_rate(
 	*source = SOURCE_RECORD;
 	if (!rate) {
 		if (r)
-			describe(&flow, r);
+			describe(&flow, domain, r);
 		rate = sampling_rate(&e->samplers, &flow, &met);
 		if (!rate && flow.has_id)
 			met |= QUIRK_BIT(SAMPLER_UNKNOWN);

@@ -174,6 +174,23 @@ static void share_sampling(struct message *m, const struct template *t)
 	SHARE(m, sampling_source, source);
 }
 
+/* Apart from its caller, which mostly does without it. */
+static __attribute__((noinline)) void doubt_counters(struct exporter *e, const struct record *r)
+{
+	if (r->in_pkts)
+		e->quirks[QUIRK_IMPLAUSIBLE_BYTES]++;
+	else if (r->in_bytes)
+		e->quirks[QUIRK_ZERO_PACKETS]++;
+}
+
+/* Counters that can not be: no packet is longer than 65,535 octets. They stay as they are. */
+static inline void check_counters(const struct message *m, const struct record *r)
+{
+	if (r->in_bytes >> 16 >= r->in_pkts && record_has(r, FIELD_in_bytes) &&
+		record_has(r, FIELD_in_pkts))
+		doubt_counters(m->domain->exporter, r);
+}
+
 static bool shares(const struct message *m, enum field_id id)
 {
 	return m->shared[id / 64] >> (id % 64) & 1;
@@ -236,6 +253,7 @@ static void flow_record(struct message *m, const struct template *t, const uint8
 	if (t->lists)
 		lists_add_templates(m->decoder->exporters, m->domain, m->datagram->received.ns, r,
 			m->decoder->list_templates);
+	check_counters(m, r);
 	complete_times(r);
 	if (!shares(m, FIELD_sampling_source))
 		complete_sampling(m, t, r);

@@ -11,14 +11,15 @@
 
 enum name_kind {
 	NAME_INTERFACE, NAME_VRF, NAME_APPLICATION,
-	NAME_PROPERTIES, /* no name, but what lib/common.c remembers in the same bounds */
+	NAME_PROPERTIES, NAME_RATE, /* no names, but what lib/common.c and lib/join.c remember in the same bounds */
 	NAME_KINDS
 };
 
 struct name_key {
 	uint8_t kind;    /* enum name_kind */
 	uint32_t domain; /* that announced it */
-	uint64_t id;     /* ifIndex, VRF id, engine and selector of an application as one number, commonPropertiesId */
+	uint64_t id;     /* ifIndex, VRF id, engine and selector of an application as one number, commonPropertiesId; of a rate the
+	                    ifIndex */
 };
 
 struct name {

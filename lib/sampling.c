@@ -144,7 +144,6 @@ static uint32_t held(const struct samplers *all)
 static void remember(struct samplers *all, const struct sampler *s)
 {
 	all->by_template |= s->of == SAMPLER_OF_TEMPLATE;
-	all->by_interface |= s->of == SAMPLER_OF_INTERFACE;
 	for (uint32_t i = 0; i < held(all); i++)
 		if (same(&all->list[i], s)) {
 			all->list[i] = *s;
@@ -154,10 +153,12 @@ static void remember(struct samplers *all, const struct sampler *s)
 }
 
 uint64_t sampling_learn(struct samplers *all, uint32_t domain, const struct template *t,
-	const uint8_t *p, const struct field_position *pos, bool little_endian)
+	const uint8_t *p, const struct field_position *pos, bool little_endian,
+	struct sampler *learnt)
 {
 	struct values v = {.has = {false}};
 	uint64_t quirks = 0;
+	*learnt = (struct sampler){.rate = 0};
 	for (size_t i = 0; i < t->field_count; i++) {
 		const struct template_field *f = &t->fields[i];
 		if (f->id != wanted[DOMAIN].id || i < t->scope_count)
@@ -176,7 +177,9 @@ uint64_t sampling_learn(struct samplers *all, uint32_t domain, const struct temp
 		quirks |= QUIRK_BIT(TEMPLATE_SAMPLING);
 	else if (s.of == SAMPLER_OF_INTERFACE)
 		quirks |= QUIRK_BIT(INTERFACE_SAMPLING);
-	remember(all, &s);
+	*learnt = s;
+	if (s.of < SAMPLER_OF_COUNT)
+		remember(all, &s);
 	return quirks;
 }
 
@@ -222,10 +225,8 @@ static uint32_t rate_of_scope(const struct samplers *all, const struct sampled *
 	uint32_t rate = 0;
 	if (all->by_template)
 		rate = find(all, flow->domain, SAMPLER_OF_TEMPLATE, flow->template_id, false);
-	for (size_t i = 0; i < LEN(flow->interfaces) && !rate && all->by_interface; i++)
-		if (flow->interfaces[i])
-			rate = find(
-				all, flow->domain, SAMPLER_OF_INTERFACE, flow->interfaces[i], true);
+	if (!rate)
+		rate = flow->interface_rate;
 	return rate ? rate : find(all, flow->domain, SAMPLER_OF_ALL, 0, true);
 }
 
@@ -234,7 +235,7 @@ uint32_t sampling_rate(const struct samplers *all, const struct sampled *flow, u
 	uint32_t rate = 0, last;
 	bool only;
 	if (!all->count)
-		return 0;
+		return flow->interface_rate;
 	if (flow->has_id)
 		rate = find(all, flow->domain, SAMPLER_OF_ID, flow->id, true);
 	if (!rate && flow->has_id && flow->id == 0 && (last = last_one(all, &only))) {

@@ -15,8 +15,8 @@ enum sampler_of {
 	SAMPLER_OF_ALL,       /* the domain */
 	SAMPLER_OF_ID,        /* flows with that sampler or selector id */
 	SAMPLER_OF_TEMPLATE,  /* records of that template */
-	SAMPLER_OF_INTERFACE, /* flows by that interface */
-	SAMPLER_OF_COUNT
+	SAMPLER_OF_COUNT,
+	SAMPLER_OF_INTERFACE = SAMPLER_OF_COUNT /* flows by that interface; there may be many: lib/join.c has them */
 };
 
 struct sampler {
@@ -28,7 +28,8 @@ struct sampler {
 
 struct samplers {
 	uint32_t count;    /* ever learnt; the slot is that modulo SAMPLERS_MAX */
-	bool by_template, by_interface; /* rates of such were among them */
+	bool by_template;  /* rates of templates were among them */
+	bool by_interface; /* rates of interfaces were announced too */
 	struct sampler list[SAMPLERS_MAX];
 };
 
@@ -37,9 +38,10 @@ struct samplers {
  * (145, or v9's scope), an interface (10, 14, or v9's scope) and a domain (149, as a scope). Rates of the
  * two pairs that are not whole are rounded: no whole number is nearer, and unknown is further away. A rate
  * of 0, below 1 or over 32 bits, and a record whose mode (35, 49) is none that exists, are passed over.
- * `little_endian`: this exporter sends 34 and 50 so. Returns the set of quirks that it met. */
+ * `little_endian`: this exporter sends 34 and 50 so. *learnt is what it said (rate 0: nothing), to be remembered by the
+ * caller if it is of an interface. Returns the set of quirks that it met. */
 uint64_t sampling_learn(struct samplers *all, uint32_t domain, const struct template *t, const uint8_t *p,
-	const struct field_position *pos, bool little_endian);
+	const struct field_position *pos, bool little_endian, struct sampler *learnt);
 
 /* A flow, as far as its sampling goes. */
 struct sampled {
@@ -47,7 +49,7 @@ struct sampled {
 	uint16_t template_id;
 	bool has_id;
 	uint64_t id;                /* of its sampler */
-	uint32_t interfaces[2];     /* the one that it was seen at first; 0: none */
+	uint32_t interface_rate;    /* that its interface's rate is; 0: not known */
 };
 
 /* The rate for that flow, the first that is known of: its sampler in its domain, then in any; its template's;

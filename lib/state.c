@@ -328,7 +328,6 @@ static int get_samplers(struct cursor *c, struct samplers *s)
 		if (s->list[i].of >= SAMPLER_OF_COUNT)
 			return ERR_STATE_DAMAGED;
 		s->by_template |= s->list[i].of == SAMPLER_OF_TEMPLATE;
-		s->by_interface |= s->list[i].of == SAMPLER_OF_INTERFACE;
 	}
 	return cursor_ok(c) ? 0 : ERR_STATE_DAMAGED;
 }

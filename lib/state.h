@@ -12,7 +12,7 @@
 #include "lib/bytes.h"
 #include "lib/decode.h"
 
-#define STATE_VERSION     3
+#define STATE_VERSION     4
 #define STATE_HEADER_SIZE 24
 
 /* How much of it. What the next datagram makes wrong (sequence numbers, what waits) is for the end alone:

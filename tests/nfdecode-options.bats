@@ -42,6 +42,11 @@ gives() {
 	gives application-names '"\(.app_id) \(.app_name)"' "218104261 https" "218104262 only described" "218104263 null"
 }
 
+@test "options: each of 200 interfaces has a rate of its own, by which a record came in, or else left" {
+	gives many-interfaces .sampling_rate $(seq 1001 1200) $(seq 1001 1200)
+	same '["options"]' "$(nfdecode -j <in.pcap 2>err | jq -sc 'map(.sampling_source) | unique')"
+}
+
 @test "options: properties that records share, and refer to (RFC 5473), are theirs" {
 	gives common-properties '"\(.src_ip) \(.src_as) \(.in_if) \(.sampling_rate)"' "10.0.0.5 64501 9 100" "10.0.0.6 64502 9 200" \
 		"10.0.0.7 null 9 null" "10.0.0.56 64502 2 200" "10.0.1.5 null 9 null" "10.0.2.5 null 9 null"

@@ -120,6 +120,10 @@ rate='"\(.sampling_rate) \(.sampling_source)"'
 	gives template-redefined '{"template-redefined":2}' '"\(.src_ip) \(.in_bytes)"' "10.0.0.1 1000" "10.0.0.2 100"
 }
 
+@test "quirks: counters that can not be are kept, and counted" {
+	gives doubtful-counters '{"implausible-bytes":1,"zero-packets":1}' '"\(.in_pkts) \(.in_bytes)"' "1 2000000000" "0 1000" "0 0" "2 131070"
+}
+
 @test "quirks: what enterprises say by elements of their own" {
 	gives forwarding-exception '{"forwarding-exception":2}' .fwd_status 64 128
 	gives nat-by-times '{"nat-by-times":2}' '"\(.nat_event) \(.nat_subscriber)"' '1 LSN-Host@10.0.0.1' '2 LSN-Host@10.0.0.1'

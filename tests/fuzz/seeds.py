@@ -48,7 +48,7 @@ for path in sorted((root / "examples").glob("*.pcap")):
     message = run("reframe", "-p", data=flows)
     save("proto", path.stem, message[2:2 + (message[0] & 0x7f) + (message[1] << 7)])  # the first, without its length
 
-for case in "interface-domains", "application-names", "sampling-interfaces", "common-properties":
+for case in "interface-domains", "application-names", "sampling-interfaces", "common-properties", "many-interfaces":
     with tempfile.TemporaryDirectory() as folder:
         state = pathlib.Path(folder) / "state"
         run("nfdecode", "--state", str(state), data=run(sys.executable, str(tools / "craft.py"), case))

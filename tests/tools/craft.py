@@ -88,6 +88,20 @@ def flow(src, in_if=1, out_if=2, pkts=10, octets=1000):
     return ipaddress.ip_address(src).packed + struct.pack(">IIII", in_if, out_if, pkts, octets)
 
 
+def doubtful_counters(e):
+    """A record of two gigabytes in a packet, one of octets without packets, one of neither, and one of the longest packets."""
+    e.ipfix(template(256, *FLOW, set_id=2), a_set(256, flow("10.0.0.1", pkts=1, octets=2000000000) + flow("10.0.0.2", pkts=0) +
+                                                  flow("10.0.0.3", pkts=0, octets=0) + flow("10.0.0.4", pkts=2, octets=131070)))
+
+
+def many_interfaces(e):
+    """Rates of 200 interfaces, 1 in 1000 and the interface's number, and a record by each, in at first, then out."""
+    e.ipfix(options10(257, ((10, 4),), (34, 4)), template(256, *FLOW, set_id=2))
+    e.ipfix(a_set(257, b"".join(struct.pack(">II", n, 1000 + n) for n in range(1, 201))))
+    e.ipfix(a_set(256, b"".join(flow("10.0.0.1", in_if=n, out_if=999) for n in range(1, 201))), sequence=200)
+    e.ipfix(a_set(256, b"".join(flow("10.0.0.2", in_if=999, out_if=n) for n in range(1, 201))), sequence=400)
+
+
 # what records of applications share: an AS, an interface, an element without a field, and a sampling interval
 SHARED = ((137, 8), (16, 4), (10, 4), (303, 2), (34, 4))
 REFERRING = ((8, 4), (137, 4), (10, 4), (2, 4))

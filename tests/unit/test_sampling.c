@@ -31,6 +31,8 @@ struct option {
 
 #define SCOPE(type) (0x8000 | (type)) /* a scope of NetFlow v9 */
 
+static struct sampler learnt; /* by the last one */
+
 /* Learns from an option record of these elements. */
 static void learn(uint32_t domain, const struct option *options, size_t count)
 {
@@ -47,7 +49,7 @@ static void learn(uint32_t domain, const struct option *options, size_t count)
 		template_compile(256, defs, count, 1, true, &err); /* the first is its scope */
 	assert_non_null(t);
 	assert_int_equal(template_locate(t, cursor_over(m.b, m.len), pos), m.len);
-	met |= sampling_learn(&samplers, domain, t, m.b, pos, little_endian);
+	met |= sampling_learn(&samplers, domain, t, m.b, pos, little_endian, &learnt);
 	free(t);
 }
 
@@ -149,19 +151,22 @@ static void test_rates_of_templates_and_interfaces(void **state)
 	assert_int_equal(ask((struct sampled){.domain = 1, .template_id = 301}), 31);
 	assert_int_equal(ask((struct sampled){.domain = 1, .template_id = 302}), 0);
 	assert_int_equal(ask((struct sampled){.domain = 2, .template_id = 300}), 0);
-	assert_false(samplers.by_interface);
+	/* those of interfaces are learnt, and remembered elsewhere */
 	LEARN(1, {SCOPE(2), 4, 5}, {34, 4, 50});
+	assert_true(learnt.of == SAMPLER_OF_INTERFACE && learnt.id == 5 && learnt.rate == 50);
 	LEARN(1, {10, 4, 6}, {305, 4, 1}, {306, 4, 59});
+	assert_true(learnt.of == SAMPLER_OF_INTERFACE && learnt.id == 6 && learnt.rate == 60);
 	LEARN(1, {14, 4, 7}, {34, 4, 70});
-	assert_true(samplers.by_interface);
-	assert_int_equal(ask((struct sampled){.domain = 1, .interfaces = {5, 6}}), 50);
-	assert_int_equal(ask((struct sampled){.domain = 1, .interfaces = {9, 6}}), 60);
-	assert_int_equal(ask((struct sampled){.domain = 2, .interfaces = {7, 0}}), 70);
-	assert_int_equal(ask((struct sampled){.domain = 1, .interfaces = {8, 9}}), 0);
+	assert_true(learnt.of == SAMPLER_OF_INTERFACE && learnt.id == 7 && learnt.rate == 70);
+	assert_int_equal(ask((struct sampled){.domain = 1}), 0);
+	assert_int_equal(ask((struct sampled){.domain = 1, .interface_rate = 50}), 50);
 	LEARN(1, {10, 4, 0}, {34, 4, 10}); /* all interfaces */
-	assert_int_equal(ask((struct sampled){.domain = 1, .interfaces = {8, 9}}), 10);
-	assert_int_equal(ask((struct sampled){.domain = 1, .interfaces = {5, 9}}), 50);
+	assert_true(learnt.of == SAMPLER_OF_ALL && learnt.rate == 10);
+	assert_int_equal(ask((struct sampled){.domain = 1}), 10);
+	assert_int_equal(ask((struct sampled){.domain = 1, .interface_rate = 50}), 50);
 	assert_int_equal(ask((struct sampled){.domain = 1, .template_id = 300}), 30);
+	LEARN(1, {10, 4, 6}, {2, 4, 59}); /* no rate */
+	assert_int_equal(learnt.rate, 0);
 }
 
 /* An observation domain in the scope is the one that the rate is of; elsewhere in the record it is
