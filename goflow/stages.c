@@ -93,20 +93,26 @@ static void add_state(struct stage_spec *s, const char *pipeline)
 	stage_argument(s, "--state", path);
 }
 
-/* nfdecode reads the file at its start alone: with the file's age in its environment, one that was
+/* Programs read such files at their start alone: with a file's age in its environment, one that was
  * started before the file changed is not the same, and is replaced by a reload. */
-static void add_exporters(struct stage_spec *s, const char *path)
+static void add_file(
+	struct stage_spec *s, const char *option, const char *variable, const char *path)
 {
 	struct stat st;
 	char age[96];
 	if (!path)
 		return;
-	stage_argument(s, "--exporters", path);
+	stage_argument(s, option, path);
 	if (stat(path, &st) != 0)
-		return; /* as nfdecode will say */
+		return; /* as the program will say */
 	snprintf(age, sizeof age, "%lld.%09ld %lld", (long long)st.st_mtim.tv_sec,
 		st.st_mtim.tv_nsec, (long long)st.st_size);
-	stage_variable(s, "GOFLOW_EXPORTERS_AGE", age);
+	stage_variable(s, variable, age);
+}
+
+void stage_elements(struct stage_spec *s, const struct config *c)
+{
+	add_file(s, "--elements", "GOFLOW_ELEMENTS_AGE", c->values[KEY_ELEMENTS].text);
 }
 
 /* Whether one of the frontend's backends is keyed by exporter, and its messages are frames. */
@@ -127,9 +133,8 @@ int stage_decoder(struct stage_spec *s, const struct config *c, const struct con
 	stage_begin(s, "nfdecode", c, pipeline);
 	if (wants_frames_by_exporter(c, f))
 		stage_argument(s, "--by-exporter", NULL);
-	if (c->values[KEY_ELEMENTS].text)
-		stage_argument(s, "--elements", c->values[KEY_ELEMENTS].text);
-	add_exporters(s, c->values[KEY_EXPORTERS].text);
+	stage_elements(s, c);
+	add_file(s, "--exporters", "GOFLOW_EXPORTERS_AGE", c->values[KEY_EXPORTERS].text);
 	if (f->values[KEY_HAND_COUNTERS].number)
 		stage_argument(s, "--counters", NULL);
 	if (c->values[KEY_INNER].number)

@@ -49,6 +49,9 @@ void stage_argument(struct stage_spec *s, const char *option, const char *value)
 void stage_variable(struct stage_spec *s, const char *name, const char *value);   /* value NULL: nothing */
 int stage_spec_ended(const struct stage_spec *s);
 
+/* For stages*.c: the user's own elements, for a program that names elements. */
+void stage_elements(struct stage_spec *s, const struct config *c);
+
 /* For stages*.c: begins a spec: what every stage gets. */
 void stage_begin(struct stage_spec *s, const char *program, const struct config *c, const char *pipeline);
 

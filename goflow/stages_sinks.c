@@ -199,6 +199,7 @@ int stage_sink(struct stage_spec *s, const struct config *c, const struct config
 	stage_begin(s, programs[b->type], c, pipeline);
 	snprintf(s->backend, sizeof s->backend, "%s", b->name);
 	stage_variable(s, STATS_BACKEND, b->name);
+	stage_elements(s, c);
 	if (b->type == BACKEND_DUMP) {
 		translate(s, b->values, of_dump, LEN(of_dump));
 		return stage_spec_ended(s);

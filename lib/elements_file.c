@@ -449,3 +449,11 @@ void elements_file_free(struct elements_file *f)
 	free(f->names);
 	free(f);
 }
+
+struct elements_file *elements_file_use(const char *path)
+{
+	struct elements_file *f = elements_file_load(path, complain_to_log, (void *)path);
+	if (f)
+		elements_extend(&f->all);
+	return f;
+}

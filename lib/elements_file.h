@@ -23,6 +23,11 @@ struct elements_file *elements_file_load(const char *path, complain_fn *complain
 /* Its elements, for elements_extend. Borrows from the file. */
 const struct own_elements *elements_file_all(const struct elements_file *f);
 
+/* What every program does with its --elements FILE: loads it, says what is wrong with it, and extends the registry by
+ * it. Returns it (the caller frees it, when nothing looks into the registry any more, or after elements_extend with
+ * NULL), or NULL after a log line. */
+struct elements_file *elements_file_use(const char *path);
+
 void elements_file_free(struct elements_file *f);
 
 #endif

@@ -18,8 +18,8 @@ enum name_kind {
 struct name_key {
 	uint8_t kind;    /* enum name_kind */
 	uint32_t domain; /* that announced it */
-	uint64_t id;     /* ifIndex, VRF id, engine and selector of an application as one number, commonPropertiesId; of a rate the
-	                    ifIndex */
+	uint64_t id;     /* ifIndex (of a rate too), VRF id, engine and selector of an application as one number, or
+	                    commonPropertiesId */
 };
 
 struct name {

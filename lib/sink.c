@@ -10,6 +10,7 @@
 
 #include "lib/base.h"
 #include "lib/counters.h"
+#include "lib/elements_file.h"
 #include "lib/err.h"
 #include "lib/input.h"
 #include "lib/log.h"
@@ -21,7 +22,15 @@
 #define OPTIONS_MAX   64
 #define PATIENCE_NS   NS_PER_S /* for a connection that ends, or is stopped */
 
-enum { OPT_BATCH = 2000, OPT_LINGER, OPT_RETRY, OPT_REJECT, OPT_STATS, OPT_CONNECTIONS };
+enum {
+	OPT_BATCH = 2000,
+	OPT_LINGER,
+	OPT_RETRY,
+	OPT_REJECT,
+	OPT_STATS,
+	OPT_ELEMENTS,
+	OPT_CONNECTIONS
+};
 
 static const struct opt loop_options[] = {
 	OPT_COMMON,
@@ -33,6 +42,7 @@ static const struct opt loop_options[] = {
 		"give up when storing has failed for so long; or forever (60s)"},
 	{OPT_REJECT, "reject", "FILE",
 		"append records that are refused to this file, as JSON lines"},
+	{OPT_ELEMENTS, "elements", "FILE", "names and types of further elements"},
 	{OPT_STATS, "stats", "PATH", "serve counters on this unix socket"},
 };
 
@@ -99,7 +109,7 @@ static const struct counter counters[COUNTERS] = {
 };
 
 struct settings {
-	const char *file, *stats, *reject;
+	const char *file, *stats, *reject, *elements;
 	uint64_t batch, linger_ns, retry_ns; /* retry_ns UINT64_MAX: for ever */
 	uint64_t connections;
 };
@@ -110,6 +120,7 @@ struct sink {
 	struct settings set;
 	struct stage stage;
 	struct input *input;
+	struct elements_file *elements; /* NULL: the registry alone */
 	struct sink_ack ack;
 	struct pool pool;
 	int fd, reject_fd;
@@ -372,6 +383,7 @@ static int set_option(struct sink *s, int id, const char *arg)
 	case OPT_BATCH: return opt_number("batch", arg, 1, 10000000, &s->set.batch);
 	case OPT_LINGER: return opt_duration("linger", arg, 3600 * NS_PER_S, &s->set.linger_ns);
 	case OPT_STATS: s->set.stats = arg; return 0;
+	case OPT_ELEMENTS: s->set.elements = arg; return 0;
 	case OPT_RETRY:
 		if (strcmp(arg, "forever") != 0)
 			return opt_duration(
@@ -423,6 +435,8 @@ static int open_input(struct sink *s)
 			  "or JSON lines");
 		return ERR_SYNTAX;
 	}
+	if (s->set.elements && !(s->elements = elements_file_use(s->set.elements)))
+		return ERR_CONFIG;
 	sink_ack_init(&s->ack, s->fd);
 	s->accounted = s->ack.fd >= 0;
 	s->reject_fd = s->set.reject ? reject_open(s->set.reject) : -1;
@@ -489,8 +503,12 @@ int sink_main(const struct sink_ops *ops, void *self, int argc, char **argv)
 	if (ended)
 		return ended - 1;
 	int err = open_input(&s);
-	enum exit_code code = err == ERR_SYNTAX ? EXIT_USE : err ? EXIT_IO : run_stage(&s);
+	enum exit_code code = err == ERR_SYNTAX   ? EXIT_USE
+			      : err == ERR_CONFIG ? EXIT_CONFIG
+			      : err               ? EXIT_IO
+						  : run_stage(&s);
 	input_free(s.input);
+	elements_file_free(s.elements);
 	if (s.reject_fd >= 0)
 		close(s.reject_fd);
 	return code;

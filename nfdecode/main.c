@@ -284,26 +284,18 @@ static enum exit_code finish(struct nfdecode *n, const struct stats_source *sour
 	return code;
 }
 
-static void complain(void *path, unsigned line, unsigned column, const char *what)
-{
-	if (line)
-		log_error("%s:%u:%u: %s", (const char *)path, line, column, what);
-	else
-		log_error("%s: %s", (const char *)path, what);
-}
-
 static int start(struct nfdecode *n, const struct config *c)
 {
 	if (c->exporters) {
-		n->exporters = exporters_file_load(c->exporters, complain, (void *)c->exporters);
+		n->exporters =
+			exporters_file_load(c->exporters, complain_to_log, (void *)c->exporters);
 		if (!n->exporters)
 			return ERR_CONFIG;
 	}
 	if (c->elements) {
-		n->elements = elements_file_load(c->elements, complain, (void *)c->elements);
+		n->elements = elements_file_use(c->elements);
 		if (!n->elements)
 			return ERR_CONFIG;
-		elements_extend(elements_file_all(n->elements));
 	}
 	struct decoder_config dc = {
 		.state_max = c->state_max,

@@ -8,6 +8,7 @@
 
 #include "lib/base.h"
 #include "lib/counters.h"
+#include "lib/elements_file.h"
 #include "lib/err.h"
 #include "lib/input.h"
 #include "lib/jsonl.h"
@@ -19,12 +20,13 @@
 #define LINES_ROOM    (LINES_FULL + JSONL_LINE_MAX)
 #define LOCK_RETRY_MS 2
 
-enum { OPT_STATS = 256 };
+enum { OPT_STATS = 256, OPT_ELEMENTS };
 
 static const struct opt options[] = {
 	OPT_COMMON,
 	{'r', "read", "FILE", "read this file instead of standard input"},
 	{'o', "output", "FILE", "append to this file instead of standard output"},
+	{OPT_ELEMENTS, "elements", "FILE", "names and types of further elements"},
 	{OPT_STATS, "stats", "PATH", "serve counters on this unix socket"},
 };
 
@@ -65,7 +67,7 @@ static const struct counter counters[COUNTERS] = {
 };
 
 struct nfjson {
-	const char *from, *to, *stats;
+	const char *from, *to, *stats, *elements;
 	struct stage stage;
 	struct stage_output out;
 	struct input *input;
@@ -267,6 +269,8 @@ static int configure(struct nfjson *n, int argc, char **argv)
 			n->from = o.arg;
 		else if (id == 'o')
 			n->to = o.arg;
+		else if (id == OPT_ELEMENTS)
+			n->elements = o.arg;
 		else
 			n->stats = o.arg;
 	}
@@ -319,6 +323,9 @@ int main(int argc, char **argv)
 	int ended = configure(&n, argc, argv);
 	if (ended)
 		return ended - 1;
+	struct elements_file *elements = n.elements ? elements_file_use(n.elements) : NULL;
+	if (n.elements && !elements)
+		return EXIT_CONFIG;
 	n.in = open_or(n.from, O_RDONLY, STDIN_FILENO);
 	int out = open_or(n.to, O_WRONLY | O_APPEND | O_CREAT, STDOUT_FILENO);
 	if (n.in < 0 || out < 0 || end_torn_line(n.to, out) != 0)
@@ -340,5 +347,6 @@ int main(int argc, char **argv)
 	}
 	free(n.lines);
 	input_free(n.input);
+	elements_file_free(elements);
 	return code;
 }

@@ -18,9 +18,12 @@ setup() { daemon_setup; }
 	grep -q 'totals pipeline=netflow backend=local records=3000 stored=3000 lost=0 not_read=0' err
 }
 
-@test "goflow: the file of exporters names them in the records, and a reload takes what has changed in it" {
+taken_twice() { [ "$(grep -c 'the new configuration is taken' err)" -eq 2 ]; }
+
+@test "goflow: a reload takes what has changed in the files of exporters and of elements" {
 	one_backend
-	echo "exporters: $PWD/exporters.yml" >>config.yml
+	printf '%s\n' "exporters: $PWD/exporters.yml" "elements: $PWD/elements.yml" >>config.yml
+	echo 'elements: [{pen: 0, id: 4, name: protocolTwice, type: unsigned8, field: direction}]' >elements.yml
 	echo '127.0.0.0/8: {name: edge-1, sampling: 1000}' >exporters.yml
 	daemon -c config.yml
 	load_flows 300
@@ -30,12 +33,18 @@ setup() { daemon_setup; }
 	wait_for 10 grep -q 'the new configuration is taken' err
 	load_flows 600
 	wait_for 10 stored 900
+	sed -i 's/direction/flow_end_reason/' elements.yml
+	kill -HUP "$goflow"
+	wait_for 10 taken_twice
+	load_flows 100
+	wait_for 10 stored 1000
 	echo '127.0.0.0/8: {name: }' >exporters.yml
 	kill -HUP "$goflow"
 	wait_for 10 grep -q 'exporters.yml:1:.*found nothing, expected a name' err
 	wait_for 10 grep -q 'is not taken' err
 	drained
-	same "edge-1|300 edge-one|600" "$(sqlite3 flows.sqlite 'SELECT exporter_name, count(*) FROM goflow_records GROUP BY 1' | paste -sd ' ')"
+	same "edge-1|300|0 edge-one|600|0 edge-one|100|1" "$(sqlite3 flows.sqlite 'SELECT exporter_name, count(*), direction IS NULL AND
+		flow_end_reason = protocol FROM goflow_records GROUP BY 1, 3 ORDER BY min(rowid)' | paste -sd ' ')"
 }
 
 @test "goflow: inner makes the innermost packet of a tunnel the flow" {
@@ -70,7 +79,7 @@ setup() { daemon_setup; }
 	END
 	run goflow -c config.yml
 	[ "$status" -eq 0 ] || fail "$output"
-	same "alice" "$(sqlite3 flows.sqlite 'SELECT user_name FROM goflow_records')"
+	same "alice 77" "$(sqlite3 flows.sqlite "SELECT user_name || ' ' || (extra ->> '$.acmeCount.value') FROM goflow_records")"
 }
 
 @test "goflow: a frontend for sFlow" {

@@ -35,6 +35,21 @@ has() { jq -es "length > 0 and all(.[]; $*)" out >/dev/null || fail "not so: $*:
 	has '.l2_segment == 72057594037928227 and .src_ip == "10.0.0.1"'
 }
 
+@test "elements file: nfjson and the sinks name them behind the flow stream too" {
+	elements 'pen: 12345, id: 1, name: acmeCount, type: unsigned32'
+	decoded own-elements
+	craft own-elements | nfdecode --elements elements.yml >stream 2>err
+	same "$(cat out)" "$(nfjson --elements elements.yml <stream 2>err)"
+	same '{"hex":"0000004d"}' "$(nfjson <stream 2>err | jq -c '.extra["en12345:id1"]')"
+	nfsink-sqlite -d flows.db --elements elements.yml <stream 2>err
+	same 77 "$(sqlite3 flows.db "SELECT extra ->> '$.acmeCount.value' FROM goflow_records")"
+	echo 'elements: [{}]' >elements.yml
+	for program in nfjson nfsink-sqlite; do
+		run -78 "$program" --elements elements.yml <stream
+		[[ $output == *"elements.yml:1:"* ]] || fail "$output"
+	done
+}
+
 @test "elements file: elements fill the fields that it names, of each kind, and are no extras then" {
 	elements 'pen: 12345, id: 1, name: a, type: unsigned32, field: vrf_in' 'pen: 12345, id: 2, name: b, type: string, field: user_name' \
 		'pen: 12345, id: 3, name: c, type: ipv4Address, field: xlate_src_ip' 'pen: 12345, id: 4, name: d, type: ipv6Address, field: dst_ip' \
