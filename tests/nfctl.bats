@@ -9,11 +9,12 @@ fake_stage() {
 	need_command python3
 	local socket=$GOFLOW_RUNDIR/$1.1.sock
 	background python3 -c '
-import collections, re, socket, sys
+import collections, os, re, socket, sys
 asked = collections.Counter()
 listener = socket.socket(socket.AF_UNIX)
-listener.bind(sys.argv[1])
+listener.bind(sys.argv[1] + ".new")
 listener.listen(16)
+os.rename(sys.argv[1] + ".new", sys.argv[1])  # it is there once it answers
 while True:
     client, _ = listener.accept()
     request = client.recv(300)
