@@ -79,7 +79,7 @@ T='{"257":[[8,4],[1,8]],"258":[[96,65535],[291,65535]]}'
 	same 14 "$(wc -l <lines)"
 	same 1 "$(jq -c 'select(.extra.subTemplateList.value) | .extra.subTemplateList.hex' lines | grep -cx '"030101"')"
 	same 1 "$(jq -c 'select(.extra.subTemplateList.value)' lines | wc -l)"
-	same 14 "$(jq -r .extra.subTemplateList.hex lines | awk 'length / 2 == NR' | wc -l)"
+	same 14 "$(jq -r .extra.subTemplateList.hex lines | awk 'length($0) / 2 == NR' | wc -l)"
 }
 
 @test "lists: they nest eight deep; what lies deeper is bytes" {
