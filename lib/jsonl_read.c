@@ -522,7 +522,7 @@ static bool read_counters(struct jsonl_reader *j)
 
 static bool read_member(struct jsonl_reader *j, struct record *r, uint64_t *unknown)
 {
-	struct text key;
+	struct text key = {NULL, 0};
 	size_t used = j->used;
 	if (!read_string(j, &key) || !expect(j, ':'))
 		return false;
