@@ -19,6 +19,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 SAN      ?=
 BUILD    ?= build$(if $(SAN),/san)
+# However it is written, it is one folder: what was built in it is not built again.
+override BUILD := $(patsubst $(CURDIR)/%,%,$(abspath $(BUILD)))
 CFLAGS   ?= -O2 -g
 PREFIX   ?= /usr/local
 JOBS     ?= $(shell nproc 2>/dev/null || echo 2)
