@@ -269,6 +269,7 @@ PY
 	background nfrecv -l "127.0.0.1:$port" --rcvbuf 64K >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
 	wait_for 5 bound "$port"
 	kill -STOP "$pid"
+	wait_for 5 grep -q '^State:.T' "/proc/$pid/status"
 	python3 - "$port" <<'PY'
 import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -279,7 +280,7 @@ PY
 	kill -CONT "$pid"
 	wait "$pid"
 	drops=$(total "$BATS_TEST_TMPDIR/err" kernel_drops)
-	[ "$drops" -gt 0 ] || fail "the kernel dropped nothing"
+	[ "$drops" -gt 0 ] || fail "the kernel dropped nothing: $(cat "$BATS_TEST_TMPDIR/err")"
 	same 500 "$((drops + $(total "$BATS_TEST_TMPDIR/err" received)))"
 	same 0 "$(total "$BATS_TEST_TMPDIR/err" gap)" "ledger"
 	grep -q "warn nfrecv: the kernel dropped" "$BATS_TEST_TMPDIR/err" || fail "no warning"
