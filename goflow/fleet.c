@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -94,41 +95,74 @@ static void say_whose(const struct fleet *fleet, const char *address)
 		}
 }
 
-/* A frontend's sockets: copies of those that running pipelines have on its address, and new ones.
+/* A frontend's sockets on their way to its pipelines. */
+struct taken {
+	unsigned count;
+	int fds[SOCKETS_WORKERS_MAX];
+};
+
+/* Copies of those that running pipelines have on its address; where there is none, the first one.
  */
-static int take_sockets(const struct fleet *fleet, const struct config_frontend *f,
-	unsigned workers, int fds[static SOCKETS_WORKERS_MAX])
+static int take_first(const struct fleet *fleet, const struct config_frontend *f, struct taken *t)
 {
 	char address[96];
-	unsigned n = 0;
-	int err = 0;
+	unsigned workers = (unsigned)f->values[KEY_WORKERS].number;
+	if (f->type == FRONTEND_PCAP)
+		return 0;
 	sockets_address(f, address, sizeof address);
-	unsigned had = count_readers(fleet, address);
-	for (; n < had && n < workers && !err; n++)
-		if ((fds[n] = fcntl(
-			     reader(fleet->first, address, n)->socket_fd, F_DUPFD_CLOEXEC, 0)) < 0)
-			err = ERR_IO;
-	if (err)
-		log_error("frontends.%s: %s", f->name, strerror(errno));
-	else if ((err = sockets_open(f, fds, n)) != 0 && !had)
+	const unsigned had = count_readers(fleet, address);
+	for (; t->count < had && t->count < workers; t->count++) {
+		int fd = reader(fleet->first, address, t->count)->socket_fd;
+		t->fds[t->count] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (t->fds[t->count] < 0) {
+			log_error("frontends.%s: %s", f->name, strerror(errno));
+			return ERR_IO;
+		}
+	}
+	if (had)
+		return 0;
+	t->fds[0] = sockets_first(f);
+	if (t->fds[0] < 0)
 		say_whose(fleet, address);
-	while (err && n > 0)
-		if (fds[--n] >= 0)
-			close(fds[n]);
+	else
+		t->count = 1;
+	return t->count ? 0 : ERR_IO;
+}
+
+static int take_further(const struct config_frontend *f, struct taken *t)
+{
+	if (f->type == FRONTEND_PCAP)
+		return 0;
+	int err = sockets_further(f, t->fds, t->count);
+	if (!err)
+		t->count = (unsigned)f->values[KEY_WORKERS].number;
 	return err;
 }
 
-static int add_frontend(const struct fleet *fleet, struct pipeline **list, const struct config *c,
-	const struct config_frontend *f)
+/* Those of all frontends: first what may be refused, then what is better not closed again. Returns
+ * 0 or ERR_IO; what was taken stays to be given or closed. */
+static int take_all(const struct fleet *fleet, const struct config *c, struct taken *taken)
 {
-	int fds[SOCKETS_WORKERS_MAX] = {-1};
-	unsigned workers = 1;
-	if (f->type != FRONTEND_PCAP) {
-		workers = (unsigned)f->values[KEY_WORKERS].number;
-		if (take_sockets(fleet, f, workers, fds) != 0)
-			return ERR_IO;
-	}
-	return add_pipelines(fleet, list, c, f, workers, fds);
+	int err = 0;
+	for (size_t i = 0; i < c->frontend_count && !err; i++)
+		err = take_first(fleet, &c->frontends[i], &taken[i]);
+	for (size_t i = 0; i < c->frontend_count && !err; i++)
+		err = take_further(&c->frontends[i], &taken[i]);
+	return err;
+}
+
+static void close_taken(struct taken *t)
+{
+	while (t->count > 0)
+		close(t->fds[--t->count]);
+}
+
+static int add_frontend(const struct fleet *fleet, struct pipeline **list, const struct config *c,
+	const struct config_frontend *f, const struct taken *t)
+{
+	static const int none = -1;
+	bool listens = f->type != FRONTEND_PCAP;
+	return add_pipelines(fleet, list, c, f, listens ? t->count : 1, listens ? t->fds : &none);
 }
 
 /* Has datagrams go to as many sockets as a frontend now has workers. */
@@ -182,15 +216,22 @@ static void exchange(struct fleet *f, struct pipeline *list, uint64_t now_ns)
 int fleet_configure(struct fleet *f, const struct config *c, uint64_t now_ns)
 {
 	struct pipeline *list = NULL;
-	int err = 0;
-	for (size_t i = c->frontend_count; i > 0 && !err; i--)
-		err = add_frontend(f, &list, c, &c->frontends[i - 1]);
+	struct taken *taken = calloc(c->frontend_count, sizeof *taken);
+	if (!taken && c->frontend_count)
+		return ERR_MEMORY;
+	int err = take_all(f, c, taken);
+	for (size_t i = c->frontend_count; i > 0; i--)
+		if (err)
+			close_taken(&taken[i - 1]);
+		else
+			err = add_frontend(f, &list, c, &c->frontends[i - 1], &taken[i - 1]);
 	for (size_t i = 0; i < c->frontend_count && !err; i++)
 		steer(f, list, &c->frontends[i]);
 	if (err)
 		free_list(list);
 	else
 		exchange(f, list, now_ns);
+	free(taken);
 	return err;
 }
 

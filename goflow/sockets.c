@@ -66,26 +66,30 @@ static int open_further(const struct config_frontend *f, const struct net_addres
 	return ERR_IO;
 }
 
-static int open_first(const struct config_frontend *f, const struct net_address *a)
+static int cannot_listen(const struct config_frontend *f)
 {
-	int fd = copy_passed((uint16_t)f->values[KEY_BINDPORT].number);
-	return fd >= 0 ? fd : net_listen_first(a, f->values[KEY_RCVBUF].number);
+	log_error("frontends.%s: address %s port %s cannot be listened on", f->name,
+		f->values[KEY_BINDADDR].text, f->values[KEY_BINDPORT].text);
+	return ERR_IO;
 }
 
-int sockets_open(const struct config_frontend *f, int fds[static SOCKETS_WORKERS_MAX], unsigned had)
+int sockets_first(const struct config_frontend *f)
 {
 	struct net_address a;
-	unsigned workers = (unsigned)f->values[KEY_WORKERS].number, n = had;
-	int err = parse(f, &a);
-	if (!err && !n)
-		err = (fds[n++] = open_first(f, &a)) < 0 ? ERR_IO : 0;
-	if (!err && n < workers && open_further(f, &a, fds, n, workers) != 0) {
-		err = ERR_IO;
-		if (!had)
-			close(fds[0]);
-	}
-	if (err)
-		log_error("frontends.%s: address %s port %s cannot be listened on", f->name,
-			f->values[KEY_BINDADDR].text, f->values[KEY_BINDPORT].text);
-	return err ? ERR_IO : 0;
+	int fd = copy_passed((uint16_t)f->values[KEY_BINDPORT].number);
+	if (fd < 0 && parse(f, &a) == 0)
+		fd = net_listen_first(&a, f->values[KEY_RCVBUF].number);
+	return fd < 0 ? cannot_listen(f) : fd;
+}
+
+int sockets_further(
+	const struct config_frontend *f, int fds[static SOCKETS_WORKERS_MAX], unsigned had)
+{
+	struct net_address a;
+	unsigned workers = (unsigned)f->values[KEY_WORKERS].number;
+	if (had >= workers)
+		return 0;
+	if (parse(f, &a) != 0 || open_further(f, &a, fds, had, workers) != 0)
+		return cannot_listen(f);
+	return 0;
 }
