@@ -207,7 +207,7 @@ static struct announced *of_another_port(
 	return NULL;
 }
 
-struct announced *announced_find(
+struct announced *announced_beside(
 	struct exporters *all, struct domain *domain, uint16_t id, uint64_t now_ns)
 {
 	struct announced *a = living(all, domain, id, now_ns);
@@ -215,8 +215,13 @@ struct announced *announced_find(
 		a = of_another_port(all, domain, id, now_ns);
 	if (a)
 		use(all, a);
-	all->at_work = a;
 	return a;
+}
+
+struct announced *announced_find(
+	struct exporters *all, struct domain *domain, uint16_t id, uint64_t now_ns)
+{
+	return all->at_work = announced_beside(all, domain, id, now_ns);
 }
 
 /* A new template of the domain in hand, whose definition is held by it from now on. */

@@ -21,6 +21,10 @@ struct announced {
  * NULL: none, or its lifetime was over at now_ns, a time of receipt. */
 struct announced *announced_find(struct exporters *all, struct domain *domain, uint16_t id, uint64_t now_ns);
 
+/* The same for a template that is needed beside that one: for lists and common properties in the set. The one at work,
+ * which is never forgotten for what its set brings, stays that of announced_find. */
+struct announced *announced_beside(struct exporters *all, struct domain *domain, uint16_t id, uint64_t now_ns);
+
 /* Takes a definition for an id of the domain in hand, in place of an older one, or notes that it was announced
  * again, at now_ns. NULL with *err: that of template_compile (the older one stays), or ERR_STATE_LIMIT
  * or ERR_MEMORY (it goes). */

@@ -68,9 +68,9 @@ static const struct template *find(struct exporters *all, struct domain *domain,
 	if (!text || text->len < sizeof head)
 		return NULL;
 	memcpy(&head, text->p, sizeof head);
-	const struct announced *a = head.domain == domain->id
-					    ? announced_find(all, domain, head.template_id, now_ns)
-					    : NULL;
+	const struct announced *a =
+		head.domain == domain->id ? announced_beside(all, domain, head.template_id, now_ns)
+					  : NULL;
 	if (!a || !a->template->options || checksum_of(a->template) != head.checksum)
 		return NULL;
 	*record = cursor_over((const uint8_t *)text->p + sizeof head, text->len - sizeof head);

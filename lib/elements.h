@@ -49,6 +49,12 @@ void elements_extend(const struct own_elements *own);
 /* The added element of these very numbers, or NULL. */
 const struct own_element *element_own(uint32_t pen, uint16_t id);
 
+/* Whether its values are lists (RFC 6313). */
+static inline bool element_is_list(const struct element *e)
+{
+	return e->type >= ELEMENT_BASIC_LIST && e->type <= ELEMENT_SUBTEMPLATE_MULTILIST;
+}
+
 /* Whether an element that element_find returned is an added one. */
 bool element_is_own(const struct element *e);
 

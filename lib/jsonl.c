@@ -124,7 +124,7 @@ static char *put_value(char *out, enum field_id id, const char *value)
 static size_t put_readable(const struct record *r, const struct extra *x, const struct element *e,
 	char *out, size_t *lists)
 {
-	if (e->type < ELEMENT_BASIC_LIST || e->type > ELEMENT_SUBTEMPLATE_MULTILIST)
+	if (!element_is_list(e))
 		return element_value_json(e, x->bytes, x->len, out);
 	size_t len = list_json(r, x, out, *lists);
 	*lists -= len;

@@ -9,8 +9,7 @@
 int list_type(uint32_t pen, uint16_t id)
 {
 	const struct element *e = element_find(pen, id);
-	bool list = e && e->type >= ELEMENT_BASIC_LIST && e->type <= ELEMENT_SUBTEMPLATE_MULTILIST;
-	return list ? e->type : -1;
+	return e && element_is_list(e) ? e->type : -1;
 }
 
 /* A field specifier (RFC 7011, 3.2), or the same in front of a basicList's values. */
@@ -122,7 +121,7 @@ static bool collect_record(
 
 static void collect_records(struct collector *k, struct list *l, unsigned depth)
 {
-	const struct announced *a = announced_find(k->all, k->domain, l->template_id, k->now_ns);
+	const struct announced *a = announced_beside(k->all, k->domain, l->template_id, k->now_ns);
 	if (!a || a->template->field_count > LISTS_FIELDS_MAX)
 		return;
 	add_template(k, a->template);
