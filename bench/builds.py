@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What `make bench-builds` runs: how fast nfdecode of this build decodes beside that of another one, in turn, with the
 captures of gen and any others. A change that claims to cost nothing shows it here. Usage: builds.py OTHER-BIN FLOWS ROUNDS
-[CAPTURE...]; the ratio is of the least CPU seconds of each, and of the medians."""
+[CAPTURE...]; the ratios are those of two runs next to each other, the other's CPU seconds by ours."""
 
 import os
 import resource
@@ -24,14 +24,15 @@ def seconds(folder, capture):
 
 
 def compare(name, capture):
-    ours, other = [], []
-    for _ in range(ROUNDS):
-        other.append(seconds(OTHER, capture))
-        ours.append(seconds(OURS, capture))
-    print(f"{name:<24} {min(other) / min(ours):6.2f} {statistics.median(other) / statistics.median(ours):8.2f}", flush=True)
+    ratios = []
+    for n in range(ROUNDS):
+        pair = [(f, seconds(f, capture)) for f in ((OURS, OTHER) if n % 2 else (OTHER, OURS))]
+        took = dict(pair)
+        ratios.append(took[OTHER] / took[OURS])
+    print(f"{name:<24} {statistics.median(ratios):6.2f} {min(ratios):8.2f} {max(ratios):6.2f}", flush=True)
 
 
-print(f"{'speed beside the other':<24} {'least':>6} {'median':>8}")
+print(f"{'speed beside the other':<24} {'median':>6} {'from':>8} {'to':>6}")
 with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
     for kind in KINDS:
         path = os.path.join(folder, kind)

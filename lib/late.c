@@ -416,6 +416,8 @@ static struct held *take_due(struct late *l)
 void late_release(struct decoder *d)
 {
 	struct held *then;
+	if (!d->late->due) /* as after nearly every datagram */
+		return;
 	for (struct held *h = take_due(d->late); h; h = then) {
 		then = h->then;
 		decode_held(d, h);
